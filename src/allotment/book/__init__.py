@@ -1,0 +1,1 @@
+"""Facts about clients: households, accounts, sleeves, mandates, lots, venues."""

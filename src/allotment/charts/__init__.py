@@ -1,0 +1,1 @@
+"""Plotly figures, made once for notebooks, console and docs."""

@@ -1,0 +1,1 @@
+"""Files of prices, indexes, corporate actions and the book, read and checked."""

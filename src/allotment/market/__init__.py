@@ -1,0 +1,1 @@
+"""Facts about the market: securities, calendar, prices, indexes, corporate actions, groups."""

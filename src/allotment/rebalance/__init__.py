@@ -1,0 +1,1 @@
+"""Why an account trades today, and what is proposed for it."""

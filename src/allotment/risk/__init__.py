@@ -1,0 +1,1 @@
+"""Risk: a factor model estimated from returns, named exposures, tracking error."""

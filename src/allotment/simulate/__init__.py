@@ -1,0 +1,1 @@
+"""Simulation with the production engine: the sample world, later backtests."""

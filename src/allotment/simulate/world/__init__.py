@@ -1,0 +1,1 @@
+"""The sample world: a market and a book of accounts, made from a seed."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: the server, the schema, rows and columns in and out."""

@@ -1,0 +1,1 @@
+"""The law: lots, holding periods, wash sales, netting, rates. No tax advice."""
