@@ -1,0 +1,115 @@
+"""What a run decided for one account: trades by lot, their reasons, before and after.
+
+A proposal is made once and never edited; a later run supersedes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from enum import IntEnum, StrEnum
+
+import numpy as np
+
+from allotment.units import Codes, Floats, Index, Ints
+
+
+class ProposalState(StrEnum):
+    """Life of a proposal; approval and trading come with later parts."""
+
+    PROPOSED = "proposed"
+    NOTHING_TO_DO = "nothing_to_do"
+    SUPERSEDED = "superseded"
+
+
+class Reason(IntEnum):
+    """The largest term that made a trade worth its cost."""
+
+    HARVEST_LOSS = 1  # the loss is worth more than what the sale costs
+    EXCLUDED = 2  # the mandate wants none of this name
+    OVER_LIMIT = 3  # above the name's weight limit
+    REDUCE_OVERWEIGHT = 4  # less tracking error
+    RAISE_CASH = 5  # cash below its band
+    REDUCE_UNDERWEIGHT = 6  # less tracking error
+    INVEST_CASH = 7  # cash above its band
+    TILT = 8  # the mandate's tilt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trades:
+    """Trades of one account, one row per lot sold or name bought; every column shape (n_trades,).
+
+    Sorted by security, sales in the order in which lots are closed.
+    """
+
+    security_id: Ints
+    side: Codes  # +1 buy, -1 sell
+    quantity_nano: Ints
+    price_micros: Ints
+    value_cents: Ints  # quantity × price
+    origin_event: Ints  # the lot sold: the event that made it, and its line; -1 for a purchase
+    origin_line: Index
+    basis_cents: Ints  # of the shares sold, 0 for a purchase
+    gain_cents: Ints  # value − basis, before costs, 0 for a purchase
+    is_long_term: Codes  # 1 when the gain or loss is long-term
+    tax_cents: Ints  # change in tax as the optimiser prices it, negative when it saves
+    cost_cents: Ints  # half-spread
+    reason: Codes  # a Reason
+    weight_before: Floats  # of the name, fraction of account value
+    weight_after: Floats
+    weight_index: Floats
+    # One more dollar of the name before the trade changes κ/2 × TE² by this many dollars.
+    risk_price_before: Floats
+    risk_price_after: Floats
+
+    def __post_init__(self) -> None:
+        shape = self.security_id.shape
+        for field in fields(self):
+            assert getattr(self, field.name).shape == shape, field.name
+
+    def __len__(self) -> int:
+        return int(self.security_id.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One account's decision. Weights and costs are fractions of account value."""
+
+    account_id: int
+    asof: date
+    state: ProposalState
+    status: str  # how the optimisation ended
+    mandate_version: int
+    model_version: str
+    engine_version: str
+    rules_version: str
+    inputs_hash: str  # SHA-256 of everything the decision was made from
+    decision_hash: str  # SHA-256 of inputs_hash and the trades
+    value_cents: int
+    cash_before_cents: int
+    cash_after_cents: int
+    n_names_before: int
+    n_names_after: int
+    n_lots: int
+    drift_before: float  # active share: half the sum of |weight − benchmark|
+    drift_after: float
+    tracking_error_before: float  # annual
+    tracking_error_after: float
+    gain_short_cents: int  # net, of this proposal
+    gain_long_cents: int
+    loss_banked_cents: int  # sum of the losses of the lots sold at a loss, positive
+    tax_cents: int  # as priced in the objective
+    cost_cents: int
+    turnover: float  # one-way: half of bought plus sold
+    objective: float
+    hold_objective: float  # infinite where holding breaks a hard limit
+    lower_bound: float
+    gap_bps: float
+    trades: Trades
+
+
+def no_trades() -> Trades:
+    """A `Trades` with no rows."""
+    kinds = {"Index": np.int32, "Codes": np.int8, "Floats": np.float64, "Ints": np.int64}
+    columns = {f.name: np.empty(0, kinds[str(f.type)]) for f in fields(Trades)}
+    return Trades(**columns)
