@@ -1,0 +1,37 @@
+"""Runs the code in the documentation: Python blocks as Python, `$` lines of console blocks as commands."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+ROOT = Path(__file__).parent
+
+
+def run_console(example: Example) -> str | None:
+    """Every `$ command` of the block must end with exit code 0; what it prints is not compared."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in example.parsed.splitlines():
+        if line.startswith("$ "):
+            done = subprocess.run(
+                ["bash", "-c", line[2:]],
+                cwd=ROOT,
+                env={**os.environ, "PATH": path, "COLUMNS": "100"},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                stdin=subprocess.DEVNULL,
+            )
+            if done.returncode:
+                return f"{line}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return None
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=run_console), SkipParser()],
+    patterns=["docs/**/*.md", "README.md"],
+    path=str(ROOT),
+).pytest()
