@@ -30,3 +30,10 @@ class PriceHistory:
         """Total returns from session to session, shape (T-1, N); NaN where a price is missing."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.adjusted_usd[1:] / self.adjusted_usd[:-1] - 1.0
+
+    def last_adjusted_usd(self, row: int) -> Floats:
+        """The latest adjusted close on or before session number `row`, (N,); NaN where none."""
+        known = np.isfinite(self.adjusted_usd[: row + 1])
+        last = row - np.argmax(known[::-1], axis=0)
+        latest: Floats = self.adjusted_usd[last, np.arange(len(self.security_ids))]
+        return latest

@@ -1,0 +1,154 @@
+"""The market on one day, as every account of a run sees it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from allotment.errors import DataError
+from allotment.market.index import IndexWeights
+from allotment.market.prices import PriceHistory
+from allotment.market.security import Security
+from allotment.risk.exposures import Exposures
+from allotment.risk.model import FactorModel
+from allotment.units import Bools, Floats, Index, Ints, as_day
+
+_SPREAD_BPS_MIN, _SPREAD_BPS_MAX = 0.5, 15.0
+_SPREAD_BPS_AT_100M = 1.5  # half-spread of a name that trades $100m a day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSnapshot:
+    """Prices, risk and benchmarks of N securities on one day. Rows are ascending by security id."""
+
+    asof: date
+    securities: tuple[Security, ...]
+    security_ids: Ints  # (N,)
+    price_micros: Ints  # (N,) unadjusted close, 0 where the security did not trade
+    half_spread: Floats  # (N,) fraction of the value traded
+    group_ix: Index  # (N,) substantially identical group; equal numbers are one group
+    group_units: Floats  # (N,) group units per share
+    model: FactorModel  # over the same securities, in the same order
+    exposures: Exposures  # over the same securities
+    flags: Mapping[str, Bools]  # value flags, name -> (N,)
+    benchmarks: Mapping[str, Floats]  # index code -> (N,) weights that sum to one
+    digest: str  # SHA-256 of everything above
+
+    def row_of(self, security_ids: Ints) -> Ints:
+        """Row of each security, -1 for one that the snapshot does not have."""
+        rows = np.searchsorted(self.security_ids, security_ids)
+        rows = np.minimum(rows, len(self.security_ids) - 1)
+        return np.where(self.security_ids[rows] == security_ids, rows, -1)
+
+    def flag(self, name: str) -> Bools:
+        """A value flag, (N,). Raises DataError for one that nobody imported."""
+        if name not in self.flags:
+            known = ", ".join(sorted(self.flags)) or "none"
+            raise DataError(f"no score {name} on {self.asof}; flags are {known}. Import the scores file.")
+        return self.flags[name]
+
+    def exposure(self, name: str) -> Floats:
+        """A named exposure or imported score in standard units, (N,). Raises DataError if unknown."""
+        if name not in self.exposures.names:
+            known = ", ".join(self.exposures.names)
+            raise DataError(f"no exposure {name} on {self.asof}; there are {known}. Import the scores file.")
+        return self.exposures.column(name)
+
+
+def take_snapshot(
+    asof: date,
+    securities: Sequence[Security],
+    prices: PriceHistory,
+    weights: Sequence[IndexWeights],
+    model: FactorModel,
+    exposures: Exposures,
+    flags: Mapping[str, Bools],
+) -> MarketSnapshot:
+    """The snapshot of the last session of `prices` on or before `asof`.
+
+    securities, prices, model and exposures cover the same securities in the same order.
+    weights: per index the latest weights on or before `asof`; they are carried to the day by total
+    returns. Raises DataError when an index has no weights or the day has no prices.
+    """
+    ids = prices.security_ids
+    assert [s.security_id for s in securities] == ids.tolist()
+    assert np.array_equal(model.security_ids, ids)
+    assert np.array_equal(exposures.security_ids, ids)
+    past = np.flatnonzero(prices.sessions <= as_day(asof))
+    if past.size == 0:
+        first = prices.sessions[0] if prices.sessions.size else "none"
+        raise DataError(
+            f"no prices on or before {asof}; the first session is {first}. Import earlier prices."
+        )
+    today = int(past[-1])
+    group_ix = _group_rows(securities)
+    parts = {
+        "price_micros": prices.close_micros[today],
+        "half_spread": _half_spread(prices, today),
+        "group_ix": group_ix,
+        "group_units": np.array([s.group_units for s in securities], np.float64),
+    }
+    benchmarks = {w.index_code: carried(w, prices, today) for w in weights}
+    digest = hashlib.sha256(f"{asof} {model.version} {exposures.names}".encode())
+    for array in (ids, *parts.values(), exposures.values):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for name, array in sorted({**flags, **benchmarks}.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return MarketSnapshot(
+        asof=prices.sessions[today].item(),
+        securities=tuple(securities),
+        security_ids=ids,
+        model=model,
+        exposures=exposures,
+        flags=flags,
+        benchmarks=benchmarks,
+        digest=digest.hexdigest(),
+        **parts,
+    )
+
+
+def carried(weights: IndexWeights, prices: PriceHistory, today: int) -> Floats:
+    """Index weights carried from their session to session number `today` by total returns, (N,).
+
+    Members without a price today are left out and the rest is scaled to one.
+    """
+    past = np.flatnonzero(prices.sessions <= as_day(weights.session))
+    if past.size == 0:
+        raise DataError(
+            f"index {weights.index_code} has weights of {weights.session}, before the first price "
+            f"{prices.sessions[0]}. Import prices from that day on."
+        )
+    rows = np.searchsorted(prices.security_ids, weights.security_ids)
+    rows = np.minimum(rows, len(prices.security_ids) - 1)
+    known = prices.security_ids[rows] == weights.security_ids
+    growth = prices.last_adjusted_usd(today) / prices.last_adjusted_usd(int(past[-1]))
+    full = np.zeros(len(prices.security_ids))
+    full[rows[known]] = weights.weight[known] * np.nan_to_num(growth[rows[known]])
+    full[prices.close_micros[today] == 0] = 0.0
+    total = float(full.sum())
+    if total <= 0.0:
+        raise DataError(f"no member of index {weights.index_code} has a price on {prices.sessions[today]}.")
+    return full / total
+
+
+def _half_spread(prices: PriceHistory, today: int) -> Floats:
+    """Half-spread as a fraction of value: falls with the square root of the dollar volume."""
+    window = slice(max(0, today - 20), today + 1)
+    dollars = np.nan_to_num(prices.volume[window]) * prices.close_micros[window] / 1e6
+    traded = np.count_nonzero(dollars, axis=0)
+    average = dollars.sum(axis=0) / np.maximum(traded, 1)
+    bps = _SPREAD_BPS_AT_100M * np.sqrt(1e8 / np.maximum(average, 1e5))
+    half_spread: Floats = np.clip(bps, _SPREAD_BPS_MIN, _SPREAD_BPS_MAX) / 1e4
+    return half_spread
+
+
+def _group_rows(securities: Sequence[Security]) -> Index:
+    """Number of each security's substantially identical group, a security alone is its own."""
+    keys = [s.group_code or f"#{s.security_id}" for s in securities]
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return np.array([numbers[key] for key in keys], np.int32)
