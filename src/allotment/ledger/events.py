@@ -1,0 +1,216 @@
+"""Events as they are stored: facts about accounts, never changed, only reversed.
+
+An event is named by its ledger sequence, the order in which it became known. What it means for
+lots is law (`tax`); what it means for cash is `ledger.cash`. Opening and incoming transfers are
+one event with a payload of lots; a lot is named by (event, line of the payload), line 0 for the
+lot of a purchase. See docs/internals/ledger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+
+from allotment.book.household import Account
+from allotment.book.venue import Venue
+from allotment.units import Codes, Dates, Index, Ints
+
+
+class EventKind(IntEnum):
+    """What happened. Codes below 64 are the tax kinds of `tax.transactions.Kind` by the same
+    number; from 64 on it is cash alone."""
+
+    OPENING = 1  # lots payload: what the account held when its record here began
+    BUY = 2
+    REINVEST = 3
+    SELL = 4
+    SPLIT = 5  # terms
+    SPIN_OFF = 6  # terms
+    STOCK_MERGER = 7  # terms
+    MIXED_MERGER = 8  # terms
+    CASH_MERGER = 9  # terms
+    RETURN_OF_CAPITAL = 10  # terms
+    SYMBOL_CHANGE = 13  # terms
+    WORTHLESS = 14
+    DONATE = 19
+    TRANSFER = 20  # in kind to `other_account_id` of the same household
+    TRANSFER_OUT = 21  # in kind, leaves our books
+    RELABEL = 24  # to sleeve `other_account_id` of the same account
+    TRANSFER_IN = 40  # lots payload: in kind from outside
+
+    DEPOSIT = 64  # + amount
+    WITHDRAWAL = 65  # - amount
+    DIVIDEND = 66  # + amount
+    INTEREST = 67  # + amount
+    FEE = 68  # - amount
+    WITHHOLDING = 69  # - amount
+    PAYMENT_IN_LIEU = 70  # + amount, of a dividend on lent shares
+    CASH_ADJUSTMENT_IN = 71  # + amount
+    CASH_ADJUSTMENT_OUT = 72  # - amount
+    OPENING_CASH = 73  # + amount: cash when the record began
+    CASH_TRANSFER = 74  # - amount here, + amount in `other_account_id`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotsPayload:
+    """Lots that events bring with them, all events' lines one after the other. Shape (n_lines,)."""
+
+    security_id: Ints
+    sleeve_id: Ints  # 0: the sleeve of the event
+    side: Codes  # +1 long
+    quantity_nano: Ints
+    basis_cents: Ints
+    loss_basis_cents: Ints
+    acquired: Dates
+    holding_from: Dates
+    purchased: Dates  # NaT when not acquired by purchase
+    order_id: (
+        Ints  # parent order of the purchase; lots of one order share it; 0: unknown, a purchase of its own
+    )
+    absorbed: Codes
+    covered: Codes
+    basis_state: Codes  # book.lots.BasisState
+
+    def __post_init__(self) -> None:
+        n = self.security_id.shape
+        for part in fields(self):
+            assert getattr(self, part.name).shape == n, part.name
+
+    def __len__(self) -> int:
+        return int(self.security_id.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTerms:
+    """Terms of corporate actions, one row per distinct action, shape (n_terms,). Fields as in
+    `tax.transactions.Terms`, with a security id in place of a position."""
+
+    other_security_id: Ints  # 0 none
+    new_parts: Ints
+    old_parts: Ints
+    cash_nano: Ints  # billionths of a dollar per share held
+    lieu_nano: Ints  # billionths of a dollar per whole new share; 0: fractions are kept
+    old_price_nano: Ints
+    new_price_nano: Ints
+    allocate: Codes
+
+    def __post_init__(self) -> None:
+        n = self.other_security_id.shape
+        for part in fields(self):
+            assert getattr(self, part.name).shape == n, part.name
+
+    def __len__(self) -> int:
+        return int(self.other_security_id.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Events of one household or a whole book, in any order; the fold sorts them by household,
+    effective day, `day_seq`, `ledger_seq`. Columns of shape (n_events,) unless said.
+
+    Quantities and amounts are never negative; the kind gives the direction. `amount_cents`:
+    whole cost of a purchase, net proceeds of a sale, or the cash moved. For kinds with a
+    payload, security, quantity and amount are 0.
+    """
+
+    ledger_seq: Ints  # the event's id, ≥ 1, unique
+    household_id: Ints
+    account_id: Ints
+    sleeve_id: Ints  # 0: the account's first sleeve
+    effective: Dates  # trade date, ex-date, day of the movement
+    day_seq: Ints  # order of execution within the day
+    kind: Codes  # EventKind
+    security_id: Ints  # 0 when the event has none
+    quantity_nano: Ints
+    amount_cents: Ints
+    settles: Dates  # NaT where nothing settles later
+    order_id: Ints  # parent order of a fill; 0: the event is its own
+    other_account_id: Ints  # TRANSFER, CASH_TRANSFER: account; RELABEL: sleeve; else 0
+    terms_ix: Index  # row of `terms`, -1 none
+    lots_start: Ints = field(metadata={"column": False})  # (n_events + 1,) offsets into `lots`
+    lots: LotsPayload = field(metadata={"column": False})
+    named_start: Ints = field(metadata={"column": False})  # (n_events + 1,) offsets into the named lots
+    named_event: Ints = field(metadata={"column": False})  # (n_named,) event that made the lot
+    named_line: Index = field(metadata={"column": False})  # (n_named,) line of its payload, else 0
+    named_quantity_nano: Ints = field(metadata={"column": False})  # (n_named,)
+    terms: EventTerms = field(metadata={"column": False})
+
+    def __post_init__(self) -> None:
+        n = self.ledger_seq.shape
+        for part in fields(self):
+            if part.metadata.get("column", True):
+                assert getattr(self, part.name).shape == n, part.name
+        assert self.lots_start.shape == self.named_start.shape == (n[0] + 1,)
+        assert int(self.lots_start[-1]) == len(self.lots)
+        named = self.named_event.shape
+        assert self.named_line.shape == self.named_quantity_nano.shape == named
+        assert int(self.named_start[-1]) == named[0]
+
+    def __len__(self) -> int:
+        return int(self.ledger_seq.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTable:
+    """Accounts at hand, shape (n_accounts,), ascending by household, then account.
+
+    `account_ix` everywhere in the ledger's results is a row of this table.
+    """
+
+    account_ids: Ints
+    household_ids: Ints
+    taxpayer_ids: Ints
+    taxable: Codes  # 1 taxable, 0 IRA and Roth IRA
+    method: Codes  # tax.transactions.LotMethod, the standing instruction
+    fifo_by_holding: Codes
+    sleeve_ids: Ints  # (n_sleeves,) ascending; may be empty
+    sleeve_ix: Index  # (n_sleeves,) position of that sleeve inside its account
+
+    def __post_init__(self) -> None:
+        n = self.account_ids.shape
+        columns = (self.household_ids, self.taxpayer_ids, self.taxable, self.method, self.fifo_by_holding)
+        assert all(column.shape == n for column in columns)
+        assert self.sleeve_ids.shape == self.sleeve_ix.shape
+
+    def __len__(self) -> int:
+        return int(self.account_ids.shape[0])
+
+    @classmethod
+    def of_accounts(
+        cls,
+        accounts: Sequence[Account],
+        venues: Sequence[Venue] = (),
+        sleeves: Sequence[tuple[int, int]] = (),
+    ) -> Self:
+        """From records, in any order. `sleeves`: (sleeve_id, account_id) in the order in which
+        they stand inside their account. A venue not given means FIFO by acquisition."""
+        raise NotImplementedError
+
+
+def concatenate(parts: Sequence[Events]) -> Events:
+    """All events of the parts, one after the other, offsets and terms adjusted."""
+    raise NotImplementedError
+
+
+class EventWriter:
+    """Builds `Events` row by row, for files, tests and tools; not for a whole book.
+
+    `ledger_seq` counts from `first_seq`; each method returns the new event's id. Quantities in
+    billionths of a share, amounts in cents, `named`: (event, line, quantity_nano) of each lot.
+    """
+
+    def __init__(self, first_seq: int = 1) -> None:
+        raise NotImplementedError
+
+    def events(self) -> Events:
+        """What was written so far."""
+        raise NotImplementedError
+
+
+def no_dates(n: int) -> Dates:
+    """A column of n missing days."""
+    return np.full(n, np.datetime64("NaT", "D"))
