@@ -97,6 +97,20 @@ def mul_div_each(a: Ints, b: Ints, divisor: int) -> Ints:
     return out
 
 
+@kernel
+def _pro_rata(total: Ints, part: Ints, whole: Ints, out: Ints) -> None:
+    for i in range(total.shape[0]):
+        out[i] = mul_div(total[i], part[i], whole[i])
+
+
+def pro_rata(total: Ints, part: Ints, whole: Ints) -> Ints:
+    """total × part ÷ whole for each row, rounded half-up; a whole keeps its total. Shapes (n,)."""
+    assert total.shape == part.shape == whole.shape
+    out = np.empty(total.shape, np.int64)
+    _pro_rata(total, part, whole, out)
+    return out
+
+
 def value_cents(quantity_nano: Ints, price_micros: Ints) -> Ints:
     """Value of each quantity at its price, in cents, each rounded half-up. Shapes (n,)."""
     return mul_div_each(quantity_nano, price_micros, _VALUE_DIVISOR)

@@ -15,6 +15,7 @@ from allotment.market.prices import PriceHistory
 from allotment.market.security import Security
 from allotment.risk.exposures import Exposures
 from allotment.risk.model import FactorModel
+from allotment.tax.identical import IdenticalGroups
 from allotment.units import Bools, Floats, Index, Ints, as_day
 
 _SPREAD_BPS_MIN, _SPREAD_BPS_MAX = 0.5, 15.0
@@ -31,7 +32,7 @@ class MarketSnapshot:
     price_micros: Ints  # (N,) unadjusted close, 0 where the security did not trade
     half_spread: Floats  # (N,) fraction of the value traded
     group_ix: Index  # (N,) substantially identical group; equal numbers are one group
-    group_units: Floats  # (N,) group units per share
+    groups: IdenticalGroups  # the same, with the units of each share
     model: FactorModel  # over the same securities, in the same order
     exposures: Exposures  # over the same securities
     flags: Mapping[str, Bools]  # value flags, name -> (N,)
@@ -85,16 +86,15 @@ def take_snapshot(
             f"no prices on or before {asof}; the first session is {first}. Import earlier prices."
         )
     today = int(past[-1])
-    group_ix = _group_rows(securities)
+    groups = IdenticalGroups.of_securities(securities)
     parts = {
         "price_micros": prices.close_micros[today],
         "half_spread": _half_spread(prices, today),
-        "group_ix": group_ix,
-        "group_units": np.array([s.group_units for s in securities], np.float64),
+        "group_ix": groups.group_ix,
     }
     benchmarks = {w.index_code: carried(w, prices, today) for w in weights}
     digest = hashlib.sha256(f"{asof} {model.version} {exposures.names}".encode())
-    for array in (ids, *parts.values(), exposures.values):
+    for array in (ids, *parts.values(), groups.unit_parts, groups.unit_whole, exposures.values):
         digest.update(np.ascontiguousarray(array).tobytes())
     for name, array in sorted({**flags, **benchmarks}.items()):
         digest.update(name.encode())
@@ -106,6 +106,7 @@ def take_snapshot(
         model=model,
         exposures=exposures,
         flags=flags,
+        groups=groups,
         benchmarks=benchmarks,
         digest=digest.hexdigest(),
         **parts,
@@ -145,10 +146,3 @@ def _half_spread(prices: PriceHistory, today: int) -> Floats:
     bps = _SPREAD_BPS_AT_100M * np.sqrt(1e8 / np.maximum(average, 1e5))
     half_spread: Floats = np.clip(bps, _SPREAD_BPS_MIN, _SPREAD_BPS_MAX) / 1e4
     return half_spread
-
-
-def _group_rows(securities: Sequence[Security]) -> Index:
-    """Number of each security's substantially identical group, a security alone is its own."""
-    keys = [s.group_code or f"#{s.security_id}" for s in securities]
-    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
-    return np.array([numbers[key] for key in keys], np.int32)

@@ -1,0 +1,212 @@
+"""One account's facts, and the optimiser's problem that they make."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from allotment.book.household import Account, AccountKind, Taxpayer
+from allotment.book.lots import BasisState, Lots
+from allotment.book.mandate import Mandate
+from allotment.book.venue import Venue
+from allotment.errors import DataError
+from allotment.optimize.problem import Problems
+from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.wishes import Wishes, wishes
+from allotment.tax.holding_period import first_long_term_day
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Bools, Floats, Ints, as_day, usd, value_cents
+
+# A step below this many billionths of a share is worth less than a cent: treated as continuous.
+_CONTINUOUS_NANO = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostPolicy:
+    """What trading costs besides the half-spread."""
+
+    ticket_usd: float = 0.0  # per name traded
+    closed_lot_usd: float = 0.0  # per lot sold from: one more row of tax paper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCase:
+    """What is known of one account when it is decided. `lots` are its own, in any order."""
+
+    account: Account
+    taxpayer: Taxpayer
+    venue: Venue
+    mandate: Mandate
+    lots: Lots
+    cash_cents: int
+    # Per substantially identical group of the snapshot, from the whole household:
+    buy_blocked: Bools  # a purchase would wash a loss of the last 30 days
+    sale_blocked: Bools  # a loss sale would be washed by a purchase of the last 30 days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A case with its numbers: n names and n_lots lots, both in the order of the problem."""
+
+    case: AccountCase
+    wishes: Wishes
+    market_rows: Ints  # (n,) row of each name in the snapshot
+    lots: Lots  # by security, then by the event and line that made them
+    lot_name: Ints  # (n_lots,) position of the lot's name
+    lot_value_cents: Ints
+    lot_gain_cents: Ints
+    lot_is_long: Bools
+    value_cents: int
+    inputs_hash: str
+    problem: Problems
+
+
+def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Prepared:
+    """Turn facts into the optimiser's problem.
+
+    Raises DataError when the account cannot be decided: a holding without a price, a short
+    position, a mandate that names what the market does not have.
+    """
+    wanted = wishes(case.mandate, market)
+    lots = case.lots.take(np.lexsort((case.lots.origin_line, case.lots.origin_event, case.lots.security_id)))
+    lot_rows = _rows_held(case, lots, market)
+    values = value_cents(lots.quantity_nano, market.price_micros[lot_rows])
+    total = int(values.sum()) + case.cash_cents
+    held = np.bincount(lot_rows, weights=values, minlength=len(market.security_ids)) / max(total, 1)
+    market_rows = np.flatnonzero((wanted.benchmark > 0.0) | (held > 0.0))
+    priced = _PricedLots(
+        lots=lots,
+        name=np.searchsorted(market_rows, lot_rows),
+        value_cents=values,
+        gain_cents=values - lots.basis_cents,
+        is_long=as_day(market.asof) >= first_long_term_day(lots.holding_from),
+    )
+    return Prepared(
+        case=case,
+        wishes=wanted,
+        market_rows=market_rows,
+        lots=lots,
+        lot_name=priced.name,
+        lot_value_cents=values,
+        lot_gain_cents=priced.gain_cents,
+        lot_is_long=priced.is_long,
+        value_cents=total,
+        inputs_hash=_inputs_hash(case, lots, market, costs),
+        problem=_problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PricedLots:
+    """Lots with what they are worth today; columns of shape (n_lots,), ascending by name."""
+
+    lots: Lots
+    name: Ints  # position of the lot's name in the problem
+    value_cents: Ints
+    gain_cents: Ints
+    is_long: Bools
+
+
+def _rows_held(case: AccountCase, lots: Lots, market: MarketSnapshot) -> Ints:
+    rows = market.row_of(lots.security_id)
+    unknown = rows < 0
+    unpriced = ~unknown & (market.price_micros[rows] == 0)
+    bad = np.unique(lots.security_id[unknown | unpriced])
+    if bad.size:
+        names = {s.security_id: s.code for s in market.securities}
+        shown = ", ".join(names.get(int(i), f"security {i}") for i in bad[:5])
+        raise DataError(f"no price on {market.asof} for {shown}, which the account holds. Import the price.")
+    if (lots.side < 0).any():
+        raise DataError("the account holds a short position, which is not rebalanced yet.")
+    return rows
+
+
+def _tax_per_dollar(case: AccountCase, priced: _PricedLots) -> Floats:
+    """Tax on each lot per dollar sold, as the client can use it: negative when a sale saves tax.
+
+    A gain costs its rate; a loss is worth its rate × the mandate's `loss_value`; both give up or
+    gain `basis_value` per dollar of basis. A lot whose basis is not known is priced as if it had
+    none, so that it is the last to be sold. Nothing is taxed inside an IRA.
+    """
+    if case.account.kind != AccountKind.TAXABLE:
+        return np.zeros(len(priced.lots))
+    known = priced.lots.basis_state == BasisState.KNOWN
+    gain_usd = usd(np.where(known, priced.gain_cents, priced.value_cents))
+    rate = np.where(priced.is_long, case.taxpayer.long_rate, case.taxpayer.short_rate)
+    usable = np.where(gain_usd < 0, case.mandate.loss_value, 1.0)
+    tax_usd = (rate * usable - case.mandate.basis_value) * gain_usd
+    per_dollar: Floats = tax_usd / np.maximum(usd(priced.value_cents), 0.01)
+    return per_dollar
+
+
+def _problem(
+    case: AccountCase,
+    market: MarketSnapshot,
+    wanted: Wishes,
+    costs: CostPolicy,
+    rows: Ints,
+    held: Floats,
+    total_cents: int,
+    priced: _PricedLots,
+) -> Problems:
+    n, mandate = len(rows), case.mandate
+    total_usd = total_cents / CENTS_PER_USD
+    one = np.ones(1)
+    per_account = 1.0 / max(total_usd, 0.01)
+    group = market.group_ix[rows]
+    step_usd = case.venue.share_step_nano / NANO_PER_SHARE * market.price_micros[rows] / 1e6
+    continuous = case.venue.share_step_nano <= _CONTINUOUS_NANO
+    # A limit stops purchases; only an exclusion forces a sale.
+    weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
+    taxable = case.account.kind == AccountKind.TAXABLE
+    return Problems(
+        names_from=np.array([0, n]),
+        rows_from=np.zeros(2, np.int64),
+        value_usd=one * total_usd,
+        risk_price=one * mandate.risk_price,
+        cash=one * case.cash_cents / max(total_cents, 1),
+        cash_min=one * mandate.cash_weight_min,
+        cash_max=one * mandate.cash_weight_max,
+        trade_min=one * mandate.trade_usd_min * per_account,
+        ticket_charge=one * costs.ticket_usd * per_account,
+        lot_charge=one * costs.closed_lot_usd * per_account,
+        lots_from=np.searchsorted(priced.name, np.arange(n + 1)),
+        asset_ix=rows.astype(np.int32),
+        benchmark=wanted.benchmark[rows],
+        held=held,
+        weight_min=np.zeros(n),
+        weight_max=weight_max,
+        may_buy=wanted.may_buy[rows] & (market.price_micros[rows] > 0),
+        may_sell=wanted.may_sell[rows],
+        utility=wanted.utility[rows],
+        half_spread=market.half_spread[rows],
+        wash_exposed=case.buy_blocked[group].astype(np.float64),
+        wash_cost=np.where(case.buy_blocked[group], np.inf, 0.0),
+        young=case.sale_blocked[group].astype(np.float64),
+        step=step_usd * (0.0 if continuous else per_account),
+        lot_weight=priced.value_cents / max(total_cents, 1),
+        lot_tax=_tax_per_dollar(case, priced),
+        lot_is_loss=(priced.gain_cents < 0) & taxable,
+        lot_sellable=np.ones(len(priced.lots), np.bool_),
+        entries_from=np.zeros(1, np.int64),
+        row_lower=np.empty(0),
+        row_upper=np.empty(0),
+        row_price=np.empty(0),
+        entry_name=np.empty(0, np.int32),
+        entry_coefficient=np.empty(0),
+    )
+
+
+def _inputs_hash(case: AccountCase, lots: Lots, market: MarketSnapshot, costs: CostPolicy) -> str:
+    """SHA-256 of everything that the decision is made from."""
+    digest = hashlib.sha256(market.digest.encode())
+    facts: Sequence[object] = (case.account, case.taxpayer, case.venue, case.mandate, case.cash_cents, costs)
+    for fact in facts:
+        digest.update(repr(fact).encode())
+    for field in fields(Lots):
+        if field.name != "account_ix":  # a position in today's batch, no fact of the account
+            digest.update(getattr(lots, field.name).tobytes())
+    digest.update(case.buy_blocked.tobytes() + case.sale_blocked.tobytes())
+    return digest.hexdigest()
