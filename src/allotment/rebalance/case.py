@@ -71,7 +71,7 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
     """
     wanted = wishes(case.mandate, market)
     lots = case.lots.take(np.lexsort((case.lots.origin_line, case.lots.origin_event, case.lots.security_id)))
-    lot_rows = _rows_held(case, lots, market)
+    lot_rows = _rows_held(lots, market)
     values = value_cents(lots.quantity_nano, market.price_micros[lot_rows])
     total = int(values.sum()) + case.cash_cents
     held = np.bincount(lot_rows, weights=values, minlength=len(market.security_ids)) / max(total, 1)
@@ -109,7 +109,7 @@ class _PricedLots:
     is_long: Bools
 
 
-def _rows_held(case: AccountCase, lots: Lots, market: MarketSnapshot) -> Ints:
+def _rows_held(lots: Lots, market: MarketSnapshot) -> Ints:
     rows = market.row_of(lots.security_id)
     unknown = rows < 0
     unpriced = ~unknown & (market.price_micros[rows] == 0)
@@ -156,7 +156,10 @@ def _problem(
     one = np.ones(1)
     per_account = 1.0 / max(total_usd, 0.01)
     group = market.group_ix[rows]
-    step_usd = case.venue.share_step_nano / NANO_PER_SHARE * market.price_micros[rows] / 1e6
+    step_usd = market.price_micros[rows].astype(np.float64) * (
+        case.venue.share_step_nano / NANO_PER_SHARE / 1e6
+    )
+    step: Floats = step_usd * per_account
     continuous = case.venue.share_step_nano <= _CONTINUOUS_NANO
     # A limit stops purchases; only an exclusion forces a sale.
     weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
@@ -185,7 +188,7 @@ def _problem(
         wash_exposed=case.buy_blocked[group].astype(np.float64),
         wash_cost=np.where(case.buy_blocked[group], np.inf, 0.0),
         young=case.sale_blocked[group].astype(np.float64),
-        step=step_usd * (0.0 if continuous else per_account),
+        step=np.zeros(n) if continuous else step,
         lot_weight=priced.value_cents / max(total_cents, 1),
         lot_tax=_tax_per_dollar(case, priced),
         lot_is_loss=(priced.gain_cents < 0) & taxable,

@@ -1,0 +1,142 @@
+"""A proposal told to a person: sentences made from recorded facts, never composed afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from allotment.rebalance.proposal import Proposal, ProposalState, Reason
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE
+
+_WHY = {
+    Reason.HARVEST_LOSS: "the loss is worth more than the sale costs",
+    Reason.EXCLUDED: "the mandate excludes it",
+    Reason.OVER_LIMIT: "it stands above its weight limit",
+    Reason.REDUCE_OVERWEIGHT: "holding less of it brings the account closer to the index",
+    Reason.RAISE_CASH: "cash is below its band",
+    Reason.REDUCE_UNDERWEIGHT: "holding more of it brings the account closer to the index",
+    Reason.INVEST_CASH: "cash is above its band",
+    Reason.TILT: "the mandate leans that way",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameTrade:
+    """One name's trade as a person reads it; sales of several lots are one line."""
+
+    security_id: int
+    side: str  # "sell" or "buy"
+    n_lots: int  # lots sold from, 0 for a purchase
+    shares: float
+    value_usd: float
+    gain_short_usd: float
+    gain_long_usd: float
+    tax_usd: float  # negative when it saves
+    cost_usd: float
+    reason: Reason
+    why: str
+    weight_before: float
+    weight_after: float
+    weight_index: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What is proposed for one account, why, what it costs and what it saves."""
+
+    headline: str
+    facts: tuple[str, ...]
+    trades: tuple[NameTrade, ...]  # largest value first
+
+
+def explain(proposal: Proposal) -> Explanation:
+    """The proposal in sentences and one line per name."""
+    trades = _by_name(proposal)
+    if proposal.state == ProposalState.NOTHING_TO_DO:
+        headline = "Nothing is traded: no trade is worth what it costs."
+    else:
+        n_sold = len({t.security_id for t in trades if t.side == "sell"})
+        n_bought = len({t.security_id for t in trades if t.side == "buy"})
+        headline = (
+            f"Sell {_usd(_total(trades, 'sell'))} of {n_sold} names and buy "
+            f"{_usd(_total(trades, 'buy'))} of {n_bought}."
+        )
+    return Explanation(headline=headline, facts=tuple(_facts(proposal)), trades=trades)
+
+
+def _facts(p: Proposal) -> list[str]:
+    cash_before, cash_after = p.cash_before_cents / CENTS_PER_USD, p.cash_after_cents / CENTS_PER_USD
+    facts = [
+        f"Tracking error goes from {p.tracking_error_before:.2%} to {p.tracking_error_after:.2%} a year.",
+        f"{p.drift_before:.1%} of the account differs from the index, {p.drift_after:.1%} after the trades.",
+        f"Cash goes from {_usd(cash_before)} to {_usd(cash_after)}.",
+    ]
+    if p.loss_banked_cents:
+        facts.append(f"Losses of {_usd(p.loss_banked_cents / CENTS_PER_USD)} are realised.")
+    if p.gain_short_cents or p.gain_long_cents:
+        facts.append(
+            f"Net of all sales: short-term {_signed(p.gain_short_cents)}, "
+            f"long-term {_signed(p.gain_long_cents)}."
+        )
+    if p.tax_cents:
+        effect = "saves" if p.tax_cents < 0 else "costs"
+        facts.append(
+            f"As priced for this client, the tax side {effect} {_usd(abs(p.tax_cents) / CENTS_PER_USD)}; "
+            f"trading costs {_usd(p.cost_cents / CENTS_PER_USD)}."
+        )
+    elif p.cost_cents:
+        facts.append(f"Trading costs {_usd(p.cost_cents / CENTS_PER_USD)}.")
+    if np.isfinite(p.hold_objective) and np.isfinite(p.objective):
+        better = (p.hold_objective - p.objective) * p.value_cents / CENTS_PER_USD
+        facts.append(f"Risk, tax and cost together are {_usd(better)} better than doing nothing.")
+    elif np.isfinite(p.objective):
+        facts.append("Doing nothing is no choice: a limit, an exclusion or the cash band would be broken.")
+    if np.isfinite(p.gap_bps):
+        facts.append(
+            f"No other set of trades can be better by more than {p.gap_bps:.2f} basis points of the account."
+        )
+    return facts
+
+
+def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
+    t = proposal.trades
+    lines = []
+    for side, word in ((-1, "sell"), (1, "buy")):
+        for security in np.unique(t.security_id[t.side == side]):
+            rows = np.flatnonzero((t.security_id == security) & (t.side == side))
+            first = rows[np.argmax(t.value_cents[rows])]  # the largest lot speaks for the name
+            short = t.is_long_term[rows] == 0
+            gains = t.gain_cents[rows]
+            reason = Reason(int(t.reason[first]))
+            lines.append(
+                NameTrade(
+                    security_id=int(security),
+                    side=word,
+                    n_lots=len(rows) if side < 0 else 0,
+                    shares=float(t.quantity_nano[rows].sum()) / NANO_PER_SHARE,
+                    value_usd=float(t.value_cents[rows].sum()) / CENTS_PER_USD,
+                    gain_short_usd=float(gains[short].sum()) / CENTS_PER_USD,
+                    gain_long_usd=float(gains[~short].sum()) / CENTS_PER_USD,
+                    tax_usd=float(t.tax_cents[rows].sum()) / CENTS_PER_USD,
+                    cost_usd=float(t.cost_cents[rows].sum()) / CENTS_PER_USD,
+                    reason=reason,
+                    why=_WHY[reason],
+                    weight_before=float(t.weight_before[first]),
+                    weight_after=float(t.weight_after[first]),
+                    weight_index=float(t.weight_index[first]),
+                )
+            )
+    return tuple(sorted(lines, key=lambda line: -line.value_usd))
+
+
+def _total(trades: tuple[NameTrade, ...], side: str) -> float:
+    return sum(trade.value_usd for trade in trades if trade.side == side)
+
+
+def _usd(amount: float) -> str:
+    return f"${amount:,.0f}"
+
+
+def _signed(cents: int) -> str:
+    return f"{'-' if cents < 0 else '+'}${abs(cents) / CENTS_PER_USD:,.0f}"
