@@ -33,6 +33,47 @@ _INT64_MAX = 2**63 - 1
 _VALUE_DIVISOR = NANO_PER_SHARE * MICROS_PER_USD // CENTS_PER_USD  # nano × micros → cents
 _SECOND_WORD = np.uint64(32)
 _LOW_WORD = np.uint64(0xFFFFFFFF)
+_TOP_BIT = np.uint64(1 << 63)
+_ONE = np.uint64(1)
+_WORD = np.uint64(64)
+_ALL_ONES = np.uint64(2**64 - 1)
+
+
+@kernel
+def _digit(top: np.uint64, next_word: np.uint64, d: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """(top · 2³² + next_word) ÷ d as one 32-bit digit and its remainder.
+
+    Needs top < d, and d with its top bit set.
+    """
+    d_high, d_low = d >> _SECOND_WORD, d & _LOW_WORD
+    digit = top // d_high
+    rest = top - digit * d_high
+    # The guess from the leading words is at most two too large (Knuth, volume 2, 4.3.1).
+    while digit > _LOW_WORD or digit * d_low > ((rest << _SECOND_WORD) | next_word):
+        digit -= _ONE
+        rest += d_high
+        if rest > _LOW_WORD:
+            break
+    low, product = (rest << _SECOND_WORD) | next_word, digit * d_low
+    if low >= product:
+        return digit, low - product
+    # A 65th bit was shifted out of `rest`; the difference still fits.
+    return digit, (_ALL_ONES - product) + low + _ONE
+
+
+@kernel
+def _divide_long(high: np.uint64, low: np.uint64, divisor: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Quotient and remainder of (high · 2⁶⁴ + low) ÷ divisor, for 0 < high < divisor < 2⁶³."""
+    shift = np.uint64(0)
+    d = divisor
+    while d < _TOP_BIT:
+        d <<= _ONE
+        shift += _ONE
+    top = (high << shift) | (low >> (_WORD - shift))
+    low <<= shift
+    first, rest = _digit(top, low >> _SECOND_WORD, d)
+    second, rest = _digit(rest, low & _LOW_WORD, d)
+    return (first << _SECOND_WORD) | second, rest >> shift
 
 
 @kernel
@@ -62,19 +103,11 @@ def mul_div(a: int, b: int, divisor: int) -> int:
     high = x_high * y_high + (middle >> _SECOND_WORD) + (cross >> _SECOND_WORD)
     if high >= d:
         raise OverflowError("the result of mul_div does not fit 64 bits")
-    quotient = np.uint64(0)
-    remainder = high
     if high == np.uint64(0):
         quotient = low // d
         remainder = low - quotient * d
     else:
-        # One bit at a time; the remainder stays below d < 2^63, so doubling it cannot wrap.
-        for bit in range(63, -1, -1):
-            remainder = (remainder << np.uint64(1)) | ((low >> np.uint64(bit)) & np.uint64(1))
-            quotient <<= np.uint64(1)
-            if remainder >= d:
-                remainder -= d
-                quotient |= np.uint64(1)
+        quotient, remainder = _divide_long(high, low, d)
     if remainder >= d - remainder:
         quotient += np.uint64(1)
     if quotient > np.uint64(_INT64_MAX):

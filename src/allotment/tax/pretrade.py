@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from allotment.book.lots import Lots
 from allotment.tax.identical import IdenticalGroups
-from allotment.units import Codes, Dates, Index, Ints
+from allotment.units import Codes, Dates, Floats, Index, Ints
 
 WINDOW_DAYS = 30
 
@@ -64,7 +64,7 @@ class NameWash:
     young_nano: Ints  # young shares of the whole group, in shares of this security
     young_purchases: Index  # how many different purchases they come from
     exposed_nano: Ints  # a purchase of up to this many shares washes
-    loss_per_share_usd: Ints  # float64: mean loss lost per exposed share
+    loss_per_share_usd: Floats  # mean loss lost per exposed share
     no_buy_until: Dates  # last day on which a purchase washes; NaT when none does
 
 

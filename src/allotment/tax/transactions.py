@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -236,15 +237,13 @@ class Transactions:
         return int(self.household_ix.shape[0])
 
 
-def _same_length(columns: object) -> None:
-    names = [part.name for part in fields(columns)]  # type: ignore[arg-type]  # a dataclass instance
+def _same_length(columns: TaxAccounts | BroughtLots | Terms) -> None:
+    names = [part.name for part in fields(columns)]
     n = getattr(columns, names[0]).shape
     for name in names:
         assert getattr(columns, name).shape == n, name
 
 
-_DTYPE = {"Ints": np.int64, "Index": np.int32, "Codes": np.int8, "Dates": "M8[D]"}
-
-
-def _empty(columns: type) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:
-    return {part.name: np.zeros(0, _DTYPE[str(part.type)]) for part in fields(columns)}
+def _empty(columns: type[BroughtLots] | type[Terms]) -> dict[str, Any]:
+    dtypes = {"Ints": "i8", "Index": "i4", "Codes": "i1", "Dates": "M8[D]"}
+    return {part.name: np.zeros(0, np.dtype(dtypes[str(part.type)])) for part in fields(columns)}
