@@ -27,6 +27,7 @@ from allotment.units import MICROS_PER_USD, Dates, Floats, Ints
 
 _QUIET_SESSIONS = 45  # before a book's cutoff: settled and out of the wash-sale window
 _SHARE_PAYING = 0.8
+_LARGEST_AT_START = 0.03  # of all names together; years of luck may triple it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,8 @@ class MarketPolicy:
 def make_market(policy: MarketPolicy, seed: int) -> MarketHistory:
     """A market of `policy.n_names` securities; the same seed gives the same market.
 
-    Index weights come with kind CLOSE at the first session, at each month-end, at each session with an addition or
-    a deletion, and at the last session. For every name and session
+    Index weights come with kind CLOSE at the first session, at each month-end, at each session
+    with an addition or a deletion, and at the last session. For every name and session
     (close_t + cash_t + spin_value_t) × ratio_t / close_(t−1) equals adjusted_t / adjusted_(t−1).
     Spin-offs, mergers, delistings and ticker changes lie before the books' cutoff. Raises
     UsageError for a period or a universe too small for what is asked.
@@ -144,6 +145,7 @@ def _open_exchange(
         start_usd[a] = 1.02 * units * start_usd[b]
         annual_yield[b], pay_month[b], pay_day[b] = annual_yield[a], pay_month[a], pay_day[a]
     cap_usd = 22e9 * np.sort(np.exp(1.15 * rng.standard_normal(n)))[::-1]
+    cap_usd = np.minimum(cap_usd, _LARGEST_AT_START * cap_usd.sum())
     return Exchange(
         sessions=sessions,
         returns=returns,

@@ -51,9 +51,13 @@ def draw_index(
     noise = _INDEX_VOLATILITY / np.sqrt(_YEAR) * calm * _student(5.0, n_sessions, rng)
     log = np.zeros(n_sessions)
     years_before = peak / _YEAR
-    log[1 : peak + 1] = _bridge(noise[1 : peak + 1], annual * years_before)
+    fall = float(np.log1p(-depth))
+    opening = noise[1 : peak + 1]
+    log[1 : peak + 1] = _bridge(opening, annual * years_before)
+    while _deepest_after(log[: peak + 1], 0) < 0.6 * fall:
+        opening = 0.9 * opening
+        log[1 : peak + 1] = _bridge(opening, annual * years_before)
     _end_on_top(log[1 : peak + 1])
-    fall = np.log1p(-depth)
     log[peak + 1 : trough + 1] = _between(noise[peak + 1 : trough + 1], fall)
     healed = min(n_sessions - 1, trough + min(_RECOVERY_SESSIONS, (n_sessions - trough) // 2))
     log[trough + 1 : healed + 1] = _between(noise[trough + 1 : healed + 1], -_RECOVERED * fall)
@@ -61,7 +65,7 @@ def draw_index(
     years_after = (n_sessions - 1 - healed) / _YEAR
     quiet = noise[rest]
     log[rest] = _bridge(quiet, (annual + 0.02) * years_after)
-    while log[rest].size and _deepest(log[rest]) < 0.8 * fall:
+    while np.any(np.abs(quiet) > 1e-9) and _deepest_after(log, healed) < 0.85 * fall:
         quiet = 0.9 * quiet
         log[rest] = _bridge(quiet, (annual + 0.02) * years_after)
     return log, calm
@@ -145,7 +149,8 @@ def _end_on_top(log: Floats) -> None:
             log[-tail:] += 0.0005
 
 
-def _deepest(log: Floats) -> float:
-    """The deepest fall of the level from an earlier height, in logarithms (negative)."""
+def _deepest_after(log: Floats, start: int) -> float:
+    """The deepest fall below an earlier height at any session after `start` (negative)."""
     level = np.cumsum(log)
-    return float((level - np.maximum(np.maximum.accumulate(level), 0.0)).min())
+    falls = (level - np.maximum.accumulate(level))[start + 1 :]
+    return float(falls.min(initial=0.0))
