@@ -13,6 +13,7 @@ from allotment.optimize.solution import Solutions, Status
 from allotment.rebalance.case import Prepared
 from allotment.rebalance.proposal import Proposal, ProposalState, Reason, Trades
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.year_so_far import YearSoFar
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Codes, Floats, Ints, pro_rata, value_cents
 
 _WHOLE_LOT = 1.0 - 1e-9  # a sale of more than this share of a lot closes it
@@ -42,6 +43,7 @@ def propose(
     names_from: int,
     lots_from: int,
     versions: Versions,
+    year: YearSoFar,
 ) -> Proposal:
     """The proposal of account number `a` of a solved batch.
 
@@ -64,6 +66,7 @@ def propose(
     losses = trades.gain_cents < 0
     taxable = case.account.kind == AccountKind.TAXABLE
     short = (trades.side < 0) & (trades.is_long_term == 0)
+    gain_short, gain_long = int(trades.gain_cents[short].sum()), int(trades.gain_cents[~short].sum())
     status = Status(int(answer.status[a]))
     decision = hashlib.sha256(prepared.inputs_hash.encode())
     for field in fields(Trades):
@@ -89,10 +92,11 @@ def propose(
         drift_after=float(np.abs(weight_after - benchmark).sum() / 2),
         tracking_error_before=before.tracking_error,
         tracking_error_after=after.tracking_error,
-        gain_short_cents=int(trades.gain_cents[short].sum()) if taxable else 0,
-        gain_long_cents=int(trades.gain_cents[~short].sum()) if taxable else 0,
+        gain_short_cents=gain_short if taxable else 0,
+        gain_long_cents=gain_long if taxable else 0,
         loss_banked_cents=-int(trades.gain_cents[losses].sum()) if taxable else 0,
         tax_cents=int(trades.tax_cents.sum()),
+        tax_this_year_saved_cents=year.saved_cents(case.taxpayer, gain_short, gain_long) if taxable else 0,
         cost_cents=int(trades.cost_cents.sum()),
         turnover=float(trades.value_cents.sum() / 2 / max(prepared.value_cents, 1)),
         objective=float(answer.objective[a]),

@@ -20,6 +20,7 @@ from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
 from allotment.rebalance.decide import Versions, propose
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.year_so_far import YearSoFar
 from allotment.tax.pretrade import WashState
 from allotment.units import Bools, Codes
 
@@ -81,9 +82,17 @@ def market_arrays(market: MarketSnapshot) -> Market:
 
 
 def decide(
-    cases: Sequence[AccountCase], market: MarketSnapshot, costs: CostPolicy, versions: Versions, solve: Solve
+    cases: Sequence[AccountCase],
+    market: MarketSnapshot,
+    costs: CostPolicy,
+    versions: Versions,
+    year: YearSoFar,
+    solve: Solve,
 ) -> Decisions:
-    """A proposal for every account of whole households, or the reason why there is none."""
+    """A proposal for every account of whole households, or the reason why there is none.
+
+    year: what the taxpayers have realised this year; the trades proposed are added to it.
+    """
     arrays = market_arrays(market)
     decisions = Decisions()
     traded: dict[int, tuple[Bools, Bools]] = {}  # household -> (groups sold at a loss, groups bought)
@@ -101,7 +110,7 @@ def decide(
                     Undecided(account_id=account_id, cause=fault[0], message=fault[1])
                 )
             else:
-                proposal = propose(ready, market, answer, a, names_from, lots_from, versions)
+                proposal = propose(ready, market, answer, a, names_from, lots_from, versions, year)
                 decisions.proposals.append(proposal)
                 _look_at(proposal, answer, a, decisions)
                 _remember(proposal, ready, market, traded)

@@ -99,6 +99,9 @@ class Proposal:
     gain_long_cents: int
     loss_banked_cents: int  # sum of the losses of the lots sold at a loss, positive
     tax_cents: int  # as priced in the objective
+    # Tax of the taxpayer's year without this account's trades minus with them, given the year's
+    # sales so far and the trades of the taxpayer's accounts that were decided before this one.
+    tax_this_year_saved_cents: int
     cost_cents: int
     turnover: float  # one-way: half of bought plus sold
     objective: float

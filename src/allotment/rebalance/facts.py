@@ -1,0 +1,110 @@
+"""From the books of households to the cases that are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from allotment.book.household import Account, Taxpayer
+from allotment.book.mandate import Mandate
+from allotment.book.venue import Venue
+from allotment.ledger.events import Events
+from allotment.ledger.fold import BookState, open_claims, taxpayer_year
+from allotment.rebalance.case import AccountCase
+from allotment.rebalance.household import Undecided, blocked_groups
+from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.year_so_far import YearSoFar
+from allotment.tax.pretrade import wash_state
+from allotment.units import Ints, as_day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Who is decided for; the records of whole households, by id."""
+
+    accounts: Mapping[int, Account]
+    taxpayers: Mapping[int, Taxpayer]
+    venues: Mapping[str, Venue]
+    mandates: Mapping[int, Mandate]  # in force, by account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Cases of households, their year so far, and the accounts that cannot be decided."""
+
+    cases: tuple[AccountCase, ...]
+    year: YearSoFar
+    exceptions: tuple[Undecided, ...]
+
+
+def facts_of(
+    events: Events, state: BookState, clients: Clients, chosen: Collection[int], market: MarketSnapshot
+) -> Facts:
+    """The cases of the `chosen` accounts.
+
+    events, and state, what they fold to: the books of *all* accounts of their households, for the
+    wash-sale rule looks at all of them.
+    """
+    asof = np.asarray(as_day(market.asof))
+    lots = state.taxpayer.lots
+    household_ids, household_of_account = np.unique(state.accounts.household_ids, return_inverse=True)
+    household_ix = household_of_account.astype(np.int32)
+    claims = open_claims(state, market.groups, asof)
+    wash = wash_state(lots, household_ix, claims, market.groups, asof)
+    purchases, sales = blocked_groups(wash, len(household_ids), market)
+    starts = np.searchsorted(lots.account_ix, np.arange(len(state.accounts) + 1))
+    broken = _broken_accounts(events, state, clients)
+    cases, exceptions = [], []
+    for row, account_id in enumerate(state.accounts.account_ids.tolist()):
+        if account_id not in chosen:
+            continue
+        account = clients.accounts[account_id]
+        reason = broken.get(account_id) or _missing(account, clients)
+        if reason:
+            exceptions.append(reason)
+            continue
+        cases.append(
+            AccountCase(
+                account=account,
+                taxpayer=clients.taxpayers[account.taxpayer_id],
+                venue=clients.venues[account.venue_code],
+                mandate=clients.mandates[account_id],
+                lots=lots.take(slice(int(starts[row]), int(starts[row + 1]))),
+                cash_cents=int(state.cash_cents[row]),
+                buy_blocked=purchases[household_ix[row]],
+                sale_blocked=sales[household_ix[row]],
+            )
+        )
+    return Facts(cases=tuple(cases), year=_year(state, market), exceptions=tuple(exceptions))
+
+
+def _year(state: BookState, market: MarketSnapshot) -> YearSoFar:
+    year = taxpayer_year(state, market.asof.year)
+    rows: Sequence[Ints] = (year.taxpayer_ids, year.short_cents, year.long_cents)
+    return YearSoFar({t: (s, g) for t, s, g in zip(*(column.tolist() for column in rows), strict=True)})
+
+
+def _broken_accounts(events: Events, state: BookState, clients: Clients) -> dict[int, Undecided]:
+    """Accounts whose events contradict each other; their lots cannot be trusted."""
+    broken: dict[int, Undecided] = {}
+    account_of = dict(zip(events.ledger_seq.tolist(), events.account_id.tolist(), strict=True))
+    for problem in state.problems:
+        account_id = account_of[problem.event]
+        if account_id in clients.accounts and account_id not in broken:
+            message = f"The books do not add up: {problem}. Repair the events before trading."
+            broken[account_id] = Undecided(account_id=account_id, cause="books", message=message)
+    return broken
+
+
+def _missing(account: Account, clients: Clients) -> Undecided | None:
+    if account.account_id not in clients.mandates:
+        message = f"Account {account.code} has no mandate in force. Import one: `allotment import`."
+        return Undecided(account_id=account.account_id, cause="no_mandate", message=message)
+    if account.venue_code not in clients.venues:
+        message = (
+            f"Account {account.code} is held at {account.venue_code}, which is no known venue. Import it."
+        )
+        return Undecided(account_id=account.account_id, cause="no_venue", message=message)
+    return None
