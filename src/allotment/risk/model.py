@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
+
+import numpy as np
 
 from allotment.units import Floats, Ints
 
@@ -17,7 +20,7 @@ class FactorModel:
     """
 
     asof: date
-    version: str  # hash of inputs and arguments
+    version: str  # `fingerprint` of the arrays: decisions name the model by it
     security_ids: Ints  # (N,) ascending
     factor_names: tuple[str, ...]  # K
     loadings: Floats  # (N, K)
@@ -27,3 +30,18 @@ class FactorModel:
         n, k = self.loadings.shape
         assert self.security_ids.shape == self.specific_variance.shape == (n,)
         assert len(self.factor_names) == k
+
+
+def fingerprint(
+    security_ids: Ints, factor_names: tuple[str, ...], loadings: Floats, specific_variance: Floats
+) -> str:
+    """A hash of what a model says, 16 hex digits: equal models, equal decisions.
+
+    Of the numbers and not of their inputs, because linear algebra may differ in the last bit
+    from one machine to another, and a decision rests on the bits that were used.
+    """
+    digest = hashlib.sha256("\x1f".join(factor_names).encode())
+    digest.update(np.ascontiguousarray(security_ids, "<i8").tobytes())
+    digest.update(np.ascontiguousarray(loadings, "<f8").tobytes())
+    digest.update(np.ascontiguousarray(specific_variance, "<f8").tobytes())
+    return digest.hexdigest()[:16]

@@ -74,7 +74,7 @@ def window(
         returns=returns,
         sector_ix=np.array([place.get(sector, -1) for sector in sectors], np.int64),
         sector_names=names,
-        market_cap_usd=_last_known(history.market_cap_usd[max(end - sessions - 1, 0) : end, chosen]),
+        market_cap_usd=last_known(history.market_cap_usd[max(end - sessions - 1, 0) : end, chosen]),
     )
 
 
@@ -92,7 +92,7 @@ def _positions(known: Ints, wanted: Ints | None) -> Ints:
     return chosen
 
 
-def _last_known(values: Floats) -> Floats:
+def last_known(values: Floats) -> Floats:
     """Last number of each column of a (T, N) matrix that is not NaN."""
     known = np.isfinite(values)
     last = values.shape[0] - 1 - np.argmax(known[::-1], axis=0)
