@@ -82,6 +82,6 @@ def _check_covariance(covariance: Floats) -> None:
     eigenvalues = np.linalg.eigvalsh(covariance)
     if eigenvalues[0] < -_NEGATIVE_TOLERANCE * max(float(eigenvalues[-1]), 0.0) or eigenvalues[-1] < 0:
         raise ModelRefusedError(
-            "the factor covariance is not positive semidefinite: "
-            f"its smallest eigenvalue is {eigenvalues[0]:.3g}. Give it with more decimals, or repair it before it is exported."
+            f"the factor covariance is not positive semidefinite: its smallest eigenvalue is "
+            f"{eigenvalues[0]:.3g}. Give it with more decimals, or repair it before it is exported."
         )
