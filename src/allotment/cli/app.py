@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import output
+from allotment.cli import output, run
 
 app = typer.Typer(
     name="allotment",
@@ -73,3 +73,6 @@ def config_show(
 
 
 app.add_typer(config, name="config")
+
+for command in (run.init, run.rebalance, run.explain, run.demo):
+    app.command()(command)

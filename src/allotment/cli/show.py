@@ -1,0 +1,117 @@
+"""What the main job looks like on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.panel import Panel
+from rich.table import Table
+
+from allotment.book.household import Account
+from allotment.cli.output import console
+from allotment.jobs.summary import RunSummary
+from allotment.rebalance.explain import Explanation, NameTrade
+from allotment.rebalance.proposal import Proposal
+
+
+def summary(figures: RunSummary) -> None:
+    """A run as a table that fits a screen."""
+    s = figures
+    table = Table(box=None, show_header=False, padding=(0, 3, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    rows: list[tuple[str, str, str]] = [
+        (
+            "accounts",
+            f"{s.accounts:,}",
+            f"{s.accounts_trading:,} trade, {s.proposals - s.accounts_trading:,} have nothing to do",
+        ),
+        ("value", _usd(s.value_usd), ""),
+        (
+            "lots",
+            f"{s.lots:,}",
+            f"{s.lots_per_account:,.0f} lots and {s.names_per_account:,.0f} names in the middle account",
+        ),
+        (
+            "trades",
+            f"{s.trades:,}",
+            f"{s.trades_per_account:,.0f} in the middle account, turnover {s.turnover:.1%}",
+        ),
+        ("losses banked", _usd(s.loss_banked_usd), ""),
+        (
+            "tax of this year saved",
+            _usd(s.tax_this_year_saved_usd),
+            "with the clients' own gains and carry-ins",
+        ),
+        ("trading cost", _usd(s.cost_usd), "half-spreads, estimated"),
+        ("tracking error", f"{s.tracking_error_after:.2%}", f"before: {s.tracking_error_before:.2%}"),
+        (
+            "proven gap",
+            f"{s.gap_bps_median:.2f} bp",
+            f"99 % of accounts below {s.gap_bps_p99:.1f} bp of their value",
+        ),
+        (
+            "time",
+            f"{s.seconds:.1f} s",
+            f"{s.accounts_per_second:,.0f} accounts a second; the optimiser alone "
+            f"{s.accounts_per_second_per_core:,.0f} a second per core",
+        ),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    title = f"Run {s.run_id}, prices of {s.asof}" + (", taken up where it stopped" if s.resumed else "")
+    output.console.print(Panel(table, title=title, title_align="left", border_style="green", expand=False))
+    if s.exceptions:
+        causes = ", ".join(f"{count} {cause}" for cause, count in s.exceptions.items())
+        output.console.print(f"To look at: {causes}", style="yellow")
+    output.console.print("Estimates for decisions, no tax advice.", style="dim")
+
+
+def account(found: Account, exceptions: Sequence[str]) -> None:
+    """Which account, and what is wrong with it."""
+    console.print(f"[bold]{found.code}[/]  {found.name}  {found.kind.value} at {found.venue_code}")
+    for exception in exceptions:
+        console.print(f"! {exception}", style="yellow", markup=False)
+
+
+def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str], rows: int) -> None:
+    """A proposal as a person reads it; `rows` limits the trades shown."""
+    console.print(f"As of {proposal.asof}, value {_usd(proposal.value_cents / 100)}\n", highlight=False)
+    console.print(told.headline, style="bold")
+    for fact in told.facts:
+        console.print(f"  {fact}", highlight=False)
+    if told.trades:
+        console.print()
+        console.print(_trades(told.trades[:rows], names))
+    if len(told.trades) > rows:
+        console.print(f"… and {len(told.trades) - rows} smaller trades (--rows shows more)", style="dim")
+    console.print("\nTax as estimated for the decision; no tax advice.", style="dim")
+
+
+def _trades(trades: Sequence[NameTrade], names: Mapping[int, str]) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("", "name"):
+        table.add_column(column)
+    for column in ("value", "gain", "tax", "weight", "after", "index"):
+        table.add_column(column, justify="right")
+    table.add_column("why")
+    for t in trades:
+        sale = t.side == "sell"
+        lots = f" ({t.n_lots} lots)" if t.n_lots > 1 else ""
+        table.add_row(
+            f"[{'red' if sale else 'green'}]{t.side}[/]",
+            f"{names[t.security_id]}{lots}",
+            _usd(t.value_usd),
+            _usd(t.gain_short_usd + t.gain_long_usd) if sale else "",
+            _usd(t.tax_usd) if sale and round(t.tax_usd) else "",
+            f"{t.weight_before:.2%}",
+            f"{t.weight_after:.2%}",
+            f"{t.weight_index:.2%}",
+            t.why,
+        )
+    return table
+
+
+def _usd(amount: float) -> str:
+    return f"-${-amount:,.0f}" if amount < 0 else f"${amount:,.0f}"
