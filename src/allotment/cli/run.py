@@ -31,7 +31,7 @@ def init(
     with Store.open(context.obj) as store:
         made = store.create_firm(firm)
 
-    def show() -> None:
+    def show_it() -> None:
         output.console.print(
             f"Firm [bold]{made.name}[/] is there. Next: `allotment --firm {made.name} import FOLDER`."
         )

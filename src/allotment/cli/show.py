@@ -54,18 +54,17 @@ def summary(figures: RunSummary) -> None:
         (
             "time",
             f"{s.seconds:.1f} s",
-            f"{s.accounts_per_second:,.0f} accounts a second; the optimiser alone "
-            f"{s.accounts_per_second_per_core:,.0f} a second per core",
+            f"{s.accounts_per_second:,.0f} accounts/s, optimiser {s.accounts_per_second_per_core:,.0f}/s per core",
         ),
     ]
     for row in rows:
         table.add_row(*row)
     title = f"Run {s.run_id}, prices of {s.asof}" + (", taken up where it stopped" if s.resumed else "")
-    output.console.print(Panel(table, title=title, title_align="left", border_style="green", expand=False))
+    console.print(Panel(table, title=title, title_align="left", border_style="green", expand=False))
     if s.exceptions:
         causes = ", ".join(f"{count} {cause}" for cause, count in s.exceptions.items())
-        output.console.print(f"To look at: {causes}", style="yellow")
-    output.console.print("Estimates for decisions, no tax advice.", style="dim")
+        console.print(f"To look at: {causes}", style="yellow")
+    console.print("Estimates for decisions, no tax advice.", style="dim")
 
 
 def account(found: Account, exceptions: Sequence[str]) -> None:
