@@ -11,6 +11,7 @@ from enum import IntEnum
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from allotment.compiled import kernel
 from allotment.units import Codes, Dates, Floats, Ints
@@ -27,13 +28,22 @@ class Fault(IntEnum):
     NOT_A_DATE = 5
     NOT_IN_CALENDAR = 6
     BLANKS = 7
+    NOT_A_CHOICE = 8
+    NOT_YES_NO = 9
+    NOT_PAIRS = 10
+    NEGATIVE = 11
+    NOT_POSITIVE = 12
+    ABOVE = 13
+    FUTURE = 14
 
 
 _MINUS, _PLUS, _POINT, _ZERO, _NINE, _E, _SMALL_E = 45, 43, 46, 48, 57, 69, 101
 _LIMIT = 2**63 - 1
+Ends = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 
-def _buffers(chunk: pa.StringArray) -> tuple[Ints, Codes]:
+def _buffers(chunk: pa.StringArray) -> tuple[Ends, Bytes]:
     """Offsets (n + 1,) and bytes of a chunk of strings."""
     _, offsets, data = chunk.buffers()
     ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
@@ -63,6 +73,7 @@ def floats(cells: pa.ChunkedArray) -> tuple[Floats, Codes]:
     numbers = pc.cast(pc.if_else(sound, cells, pa.scalar(None, pa.string())), pa.float64())
     out = np.array(numbers.to_numpy(), np.float64)
     fault[np.isinf(out)] = Fault.TOO_LARGE
+    out[np.isinf(out)] = np.nan
     return out, fault
 
 
@@ -86,55 +97,51 @@ def has_blanks(words: list[str]) -> Codes:
 
 
 @kernel
-def _scaled(ends: Ints, data: Codes, decimals: int, out: Ints, fault: Codes) -> None:
+def _scaled(ends: Ends, data: Bytes, decimals: int, out: Ints, fault: Codes) -> None:
     for row in range(out.shape[0]):
-        i, end = ends[row], ends[row + 1]
-        if i == end:
+        if ends[row] == ends[row + 1]:
             fault[row] = 1
-            continue
-        negative = data[i] == _MINUS
-        if negative or data[i] == _PLUS:
-            i += 1
-        value = np.uint64(0)
-        n_digits, places, seen_point, code = 0, 0, False, 0
-        while i < end:
-            byte = data[i]
-            i += 1
-            if byte == _POINT and not seen_point:
-                seen_point = True
-                continue
-            if byte < _ZERO or byte > _NINE:
-                code = 2
-                break
-            n_digits += 1
-            if seen_point:
-                if places == decimals:
-                    if byte != _ZERO:
-                        code = max(code, 3)
-                    continue
-                places += 1
-            if value > np.uint64((_LIMIT - 9) // 10):
-                # The next digit may still fit; 19 digits are judged exactly.
-                room = np.uint64(_LIMIT) - np.uint64(byte - _ZERO)
-                if value > room // np.uint64(10):
-                    code = max(code, 4)
-                    continue
-            value = value * np.uint64(10) + np.uint64(byte - _ZERO)
-        if n_digits == 0:
-            code = 2
-        while places < decimals and code == 0:
-            if value > np.uint64(_LIMIT // 10):
-                code = 4
-                break
-            value *= np.uint64(10)
-            places += 1
-        fault[row] = code
-        if code == 0:
-            out[row] = -np.int64(value) if negative else np.int64(value)
+        else:
+            value, code = _scaled_cell(data, ends[row], ends[row + 1], decimals)
+            out[row] = value if code == 0 else 0
+            fault[row] = code
 
 
 @kernel
-def _number_shape(ends: Ints, data: Codes, fault: Codes) -> None:
+def _scaled_cell(data: Bytes, i: int, end: int, decimals: int) -> tuple[int, int]:
+    negative = data[i] == _MINUS
+    if negative or data[i] == _PLUS:
+        i += 1
+    value, n_digits, places, seen_point, code = 0, 0, 0, False, 0
+    for k in range(i, end):
+        if data[k] == _POINT and not seen_point:
+            seen_point = True
+            continue
+        digit = int(data[k]) - _ZERO
+        if digit < 0 or digit > 9:
+            return 0, 2
+        n_digits += 1
+        if seen_point and places == decimals:
+            if digit != 0:
+                code = max(code, 3)
+            continue
+        if seen_point:
+            places += 1
+        if value > (_LIMIT - digit) // 10:
+            code = 4
+        else:
+            value = value * 10 + digit
+    if n_digits == 0:
+        return 0, 2
+    for _ in range(places, decimals):
+        if value > _LIMIT // 10:
+            return 0, max(code, 4)
+        value *= 10
+    return (-value if negative else value), code
+
+
+@kernel
+def _number_shape(ends: Ends, data: Bytes, fault: Codes) -> None:
     # [+-] digits [. digits] [e [+-] digits], with at least one digit before the exponent.
     for row in range(fault.shape[0]):
         i, end = ends[row], ends[row + 1]
@@ -154,7 +161,7 @@ def _number_shape(ends: Ints, data: Codes, fault: Codes) -> None:
                     n_digits += 1
             elif byte == _POINT and not seen_point and not seen_e:
                 seen_point = True
-            elif (byte == _E or byte == _SMALL_E) and not seen_e and n_digits > 0:
+            elif byte in (_E, _SMALL_E) and not seen_e and n_digits > 0:
                 seen_e = True
                 if i < end and (data[i] == _MINUS or data[i] == _PLUS):
                     i += 1
@@ -167,7 +174,7 @@ def _number_shape(ends: Ints, data: Codes, fault: Codes) -> None:
 
 
 @kernel
-def _days(ends: Ints, data: Codes, out: Ints, fault: Codes) -> None:
+def _days(ends: Ends, data: Bytes, out: Ints, fault: Codes) -> None:
     for row in range(out.shape[0]):
         start, end = ends[row], ends[row + 1]
         if start == end:

@@ -15,6 +15,7 @@ import csv
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from allotment.compiled import kernel
 from allotment.errors import BadRow
@@ -22,6 +23,8 @@ from allotment.units import Bools, Codes, Index, Ints
 
 UNCLOSED_QUOTE, LONE_RETURN, NUL, NOT_ASCII = 1, 2, 4, 8
 _COMMA, _QUOTE, _LF, _CR = 44, 34, 10, 13
+_START, _PLAIN, _QUOTED, _AFTER_QUOTE = 0, 1, 2, 3  # where a byte stands in its field
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def split_lines(data: bytes, file: str) -> Lines:
     view = memoryview(data)[3:] if data.startswith(codecs.BOM_UTF8) else memoryview(data)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _nothing(BadRow(file, 0, "", "found UTF-16 text", "save the file as UTF-8"))
-    if not view.tobytes().strip() if len(view) < 1000 else False:
+    blanks = codecs.BOM_UTF8 + b"\r\n\t "
+    if not data[:4096].strip(blanks) and not data.strip(blanks):
         return _nothing(BadRow(file, 0, "", "the file is empty", "give a file with a header and rows"))
     raw = np.frombuffer(view, np.uint8)
     n_lines = _count_lines(raw)
@@ -108,7 +112,7 @@ def _without(view: memoryview, start: Ints, refused: Bools) -> bytes:
 
 
 @kernel
-def _count_lines(raw: np.ndarray) -> int:  # type: ignore[type-arg]  # uint8
+def _count_lines(raw: Bytes) -> int:
     n = 0
     for byte in raw:
         if byte == _LF:
@@ -119,51 +123,45 @@ def _count_lines(raw: np.ndarray) -> int:  # type: ignore[type-arg]  # uint8
 
 
 @kernel
-def _scan(raw: np.ndarray, start: Ints, fields: Index, flags: Codes) -> None:  # type: ignore[type-arg]
+def _next(state: int, byte: int) -> int:
     # Quotes open a value only at its start, as in RFC 4180; elsewhere they are plain text.
-    line = 0
+    if state == _QUOTED:
+        return _AFTER_QUOTE if byte == _QUOTE else _QUOTED
+    if state == _AFTER_QUOTE and byte == _QUOTE:
+        return _QUOTED
+    if byte == _COMMA:
+        return _START
+    if state == _START and byte == _QUOTE:
+        return _QUOTED
+    return _PLAIN
+
+
+@kernel
+def _scan(raw: Bytes, start: Ints, fields: Index, flags: Codes) -> None:
+    line, n_fields, state, n = 0, 1, _START, raw.shape[0]
     start[0] = 0
-    n_fields = 1
-    at_start, inside, after_quote = True, False, False
-    n = raw.shape[0]
     for i in range(n):
         byte = raw[i]
         if byte == _LF:
-            if inside and not after_quote:
+            if state == _QUOTED:
                 flags[line] |= UNCLOSED_QUOTE
-            length = i - start[line]
-            if length == 0 or (length == 1 and raw[i - 1] == _CR):
-                n_fields = 0
-            fields[line] = n_fields
+            blank = i == start[line] or (i == start[line] + 1 and raw[i - 1] == _CR)
+            fields[line] = 0 if blank else n_fields
             line += 1
             start[line] = i + 1
-            n_fields = 1
-            at_start, inside, after_quote = True, False, False
+            n_fields, state = 1, _START
             continue
+        state = _next(state, byte)
+        if state == _START:
+            n_fields += 1
         if byte == 0:
             flags[line] |= NUL
-        elif byte >= 128:
-            flags[line] |= NOT_ASCII
-        if inside:
-            if after_quote:
-                after_quote = False
-                if byte == _QUOTE:
-                    continue  # a doubled quote
-                inside = False  # it closed; this byte is judged below
-            else:
-                after_quote = byte == _QUOTE
-                continue
-        if byte == _COMMA:
-            n_fields += 1
-            at_start = True
-            continue
-        if byte == _QUOTE and at_start:
-            inside = True
         elif byte == _CR and (i + 1 == n or raw[i + 1] != _LF):
             flags[line] |= LONE_RETURN
-        at_start = False
+        elif byte >= 128:
+            flags[line] |= NOT_ASCII
     if line < fields.shape[0]:
-        if inside and not after_quote:
+        if state == _QUOTED:
             flags[line] |= UNCLOSED_QUOTE
         fields[line] = n_fields
         start[line + 1] = n

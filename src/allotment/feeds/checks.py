@@ -1,0 +1,169 @@
+"""Rules over several cells or rows of one file. Mistakes are collected in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from allotment.errors import BadRow
+from allotment.feeds.market_schemas import WEIGHT_SUM_TOLERANCE
+from allotment.feeds.table import Table, Words, pairs
+from allotment.units import Bools, Floats, as_day
+
+
+def check_table(table: Table, asof: date) -> None:
+    """Every rule of the file that can be judged without what was loaded before."""
+    _unique(table)
+    extra = {
+        "identifiers": _identifiers,
+        "index_weights": _index_weights,
+        "corporate_actions": _corporate_actions,
+        "accounts": _accounts,
+        "mandates": _mandates,
+        "lots": _lots,
+    }.get(table.schema.kind)
+    if extra:
+        extra(table, asof)
+
+
+def _plain(table: Table, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns as plain numbers, equal where the cells mean the same."""
+    made = {}
+    for name in columns:
+        values = table.columns[name]
+        if isinstance(values, Words):
+            first = {word: code for code, word in reversed(list(enumerate(values.values)))}
+            values = values.mapped([first[word] for word in values.values])
+        made[name] = values
+    return pl.DataFrame(made)
+
+
+def _unique(table: Table) -> None:
+    key = table.schema.key
+    if not table.schema.key_or_row:
+        _refuse_repeats(table, key, table.sound(*key))
+        return
+    unnamed = table.empty[key[-1]]
+    _refuse_repeats(table, key, ~unnamed & table.sound(*key))
+    _refuse_repeats(table, tuple(table.schema.by_name), unnamed & table.sound(*table.schema.by_name))
+
+
+def _refuse_repeats(table: Table, key: tuple[str, ...], among: Bools) -> None:
+    if not among.any():
+        return
+    frame = _plain(table, key)
+    rows = np.flatnonzero(among)
+    if rows.size < len(table):
+        frame = frame[rows]
+    if frame.hash_rows().n_unique() == frame.height:
+        return
+    first = frame.with_row_index("row").with_columns(pl.col("row").first().over(list(key)).alias("first"))
+    repeats = first.filter(pl.col("row") != pl.col("first"))
+    whole = len(key) == len(table.schema.columns)
+    column = "" if whole else ", ".join(key)
+    what = "the whole row" if whole else "the same " + ", ".join(key)
+    for row, earlier in repeats.select("row", "first").iter_rows():
+        found = f"repeats line {table.lines[rows[earlier]]} ({what})"
+        remedy = "remove one of the two" + (", or tell them apart by `lot`" if whole else "")
+        table.bad.append(BadRow(table.file, int(table.lines[rows[row]]), column, found, remedy))
+
+
+def _identifiers(table: Table, _asof: date) -> None:
+    start, end = table.days("start"), table.days("end")
+    sound = table.sound("start", "end", "kind", "value")
+    _refuse_order(table, "end", sound & (end < start), "start")
+    frame = _plain(table, ("kind", "value", "start", "end")).with_row_index("row")
+    frame = frame.filter(pl.Series(sound)).sort("kind", "value", "start", "row")
+    before = frame.with_columns(
+        pl.col("row").shift().over("kind", "value").alias("before"),
+        (pl.col("end").shift().over("kind", "value")).alias("until"),
+    ).filter(pl.col("before").is_not_null())
+    # The same start twice is a repeated key, told already.
+    overlap = before.filter(
+        (pl.col("until").is_null() | (pl.col("until") >= pl.col("start")))
+        & (pl.col("start") != pl.Series(start)[pl.Series(before["before"])])
+    )
+    for row, earlier in overlap.select("row", "before").iter_rows():
+        table.refuse(
+            [row],
+            "start",
+            f"overlaps the period of line {table.lines[earlier]}",
+            "end the earlier period before this one starts",
+        )
+
+
+def _refuse_order(table: Table, column: str, wrong: Bools, other: str) -> None:
+    rows = np.flatnonzero(wrong)
+    late, early = table.days(column), table.days(other)
+    found = [f"{late[row]} is before `{other}`, {early[row]}" for row in rows.tolist()]
+    table.refuse(rows, column, found, "correct one of the two days")
+
+
+def _index_weights(table: Table, asof: date) -> None:
+    sessions, kinds = table.days("session"), table.words("kind")
+    announced = kinds.mapped([int(word == "pro_forma") for word in kinds.values]) == 1
+    late = np.flatnonzero(~announced & (sessions > as_day(asof)) & table.sound("session", "kind"))
+    found = [f"{sessions[row]} is after {asof}, the day of the import" for row in late.tolist()]
+    table.refuse(late, "session", found, "correct it; only pro_forma weights may lie in the future")
+    group = ["index", "session", "kind", "version"]
+    frame = _plain(table, [*group, "weight"]).with_row_index("row")
+    frame = frame.with_columns(pl.Series("sound", table.sound(*group, "weight", "security")))
+    sums = frame.group_by(group).agg(
+        pl.col("row").min(), pl.col("weight").sum(), pl.col("sound").all().alias("whole")
+    )
+    wrong = sums.filter(pl.col("whole") & ((pl.col("weight") - 1.0).abs() > WEIGHT_SUM_TOLERANCE)).sort("row")
+    indexes, kind_words = table.words("index").each(), kinds.each()
+    for row, total in wrong.select("row", "weight").iter_rows():
+        what = f"{indexes[row]} on {sessions[row]}, {kind_words[row]}, version {table.ints('version')[row]}"
+        table.refuse(
+            [row],
+            "weight",
+            f"the weights of {what} sum to {total:.6f}",
+            f"add the missing members or correct the weights; they sum to 1 within {WEIGHT_SUM_TOLERANCE:g}",
+        )
+
+
+_RATIO_KINDS = {"split", "spin_off", "stock_merger", "mixed_merger"}
+_AMOUNT_KINDS = {"cash_dividend", "special_cash_dividend", "cash_merger", "mixed_merger"}
+
+
+def _corporate_actions(table: Table, _asof: date) -> None:
+    kinds = table.words("kind")
+    for column, needing in (("ratio", _RATIO_KINDS), ("amount", _AMOUNT_KINDS)):
+        needed = kinds.mapped([int(word in needing) for word in kinds.values]) == 1
+        rows = np.flatnonzero(needed & table.empty[column] & table.sound("kind", column))
+        words = kinds.each()
+        found = [f"found nothing for a {words[row].replace('_', ' ')}" for row in rows.tolist()]
+        table.refuse(rows, column, found, f"state the {column}")
+
+
+def _accounts(table: Table, _asof: date) -> None:
+    wrong = (table.days("closed") < table.days("opened")) & table.sound("closed", "opened")
+    _refuse_order(table, "closed", wrong, "opened")
+
+
+def _mandates(table: Table, _asof: date) -> None:
+    benchmark = table.words("benchmark")
+    sums = np.array([sum(w for _, w in pairs(value) or ()) for value in benchmark.values], np.float64)
+    totals: Floats = sums[benchmark.codes] if sums.size else np.empty(0)
+    rows = np.flatnonzero((np.abs(totals - 1.0) > 1e-9) & table.sound("benchmark"))
+    found = [f"the benchmark weights sum to {totals[row]:g}" for row in rows.tolist()]
+    table.refuse(rows, "benchmark", found, "make them sum to 1")
+    low, high = table.floats("cash_weight_min"), table.floats("cash_weight_max")
+    rows = np.flatnonzero((low > high) & table.sound("cash_weight_min", "cash_weight_max"))
+    found = [f"{low[row]:g} is above cash_weight_max, {high[row]:g}" for row in rows.tolist()]
+    table.refuse(rows, "cash_weight_min", found, "correct one of the two")
+
+
+def _lots(table: Table, _asof: date) -> None:
+    state = table.words("basis_state")
+    is_known = state.mapped([int(word == "known") for word in state.values]) == 1
+    rows = np.flatnonzero(is_known & table.empty["basis"] & table.sound("basis", "basis_state"))
+    table.refuse(rows, "basis", "found nothing", "give the basis, or say pending or missing in basis_state")
+    acquired, holding = table.days("acquired"), table.days("holding_from")
+    rows = np.flatnonzero((holding > acquired) & table.sound("acquired", "holding_from"))
+    found = [f"{holding[row]} is after `acquired`, {acquired[row]}" for row in rows.tolist()]
+    table.refuse(rows, "holding_from", found, "correct one of the two days")
