@@ -11,8 +11,7 @@ is the page.
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from allotment.units import Ints
 
 _VERSION = 1
 _SUFFIXES = (".csv", ".parquet", ".pq")
+_Declare = Callable[[Sequence[str]], Schema]  # what a file holds, given its header
 
 
 def read_risk_model(folder: Path, security_ids: Mapping[str, int]) -> FactorModel:
@@ -85,14 +85,14 @@ def _read_header(path: Path) -> tuple[date, list[BadRow]]:
     return asof, bad
 
 
-def _read(folder: Path, kind: str, bad: list[BadRow], asof: date, schema: _Declare) -> Table | None:
+def _read(folder: Path, kind: str, bad: list[BadRow], asof: date, declare: _Declare) -> Table | None:
     paths = [folder / f"{kind}{suffix}" for suffix in _SUFFIXES if (folder / f"{kind}{suffix}").exists()]
     if len(paths) != 1:
         found = "the file is missing" if not paths else f"there are {len(paths)} files of this name"
         bad.append(BadRow(f"{kind}.csv", 0, "", found, "give one, as CSV or Parquet"))
         return None
     try:
-        return read_table(paths[0], schema(_header(paths[0])), asof)
+        return read_table(paths[0], declare(_header(paths[0])), asof)
     except BadFileError as error:
         bad += error.rows
         return None
@@ -111,28 +111,9 @@ def _header(path: Path) -> list[str]:
         return []
 
 
-class _Declare:
-    """What a file holds, given the factors in its header."""
-
-    def __init__(self, kind: str, about: str, first: tuple[Column, ...], each: str) -> None:
-        self.kind, self.about, self.first, self.each = kind, about, first, each
-
-    def __call__(self, header: Sequence[str]) -> Schema:
-        fixed = {column.name for column in self.first}
-        factors = tuple(
-            Column(name=name, type=Type.NUMBER, meaning=self.each, example="0.1")
-            for name in header
-            if name not in fixed
-        )
-        return Schema(
-            kind=self.kind, about=self.about, columns=self.first + factors, key=(self.first[0].name,)
-        )
-
-
-_loadings_schema = _Declare(
-    "loadings",
-    "Specific variance and factor loadings of each security.",
-    (
+def _loadings_schema(header: Sequence[str]) -> Schema:
+    """What the loadings file holds, given its header."""
+    fixed = (
         security(),
         Column(
             name="specific_variance",
@@ -141,15 +122,30 @@ _loadings_schema = _Declare(
             example="0.04",
             bound=Bound.POSITIVE,
         ),
-    ),
-    "Loading on the factor of this name; 0 where it does not act.",
-)
-_covariance_schema = _Declare(
-    "factor_covariance",
-    "Annual covariance of every pair of factors.",
-    (Column(name="factor", type=Type.CODE, meaning="A factor of loadings.csv.", example="market"),),
-    "Annual covariance with the factor of this name.",
-)
+    )
+    about = "Specific variance and factor loadings of each security."
+    return _with_factors("loadings", about, fixed, header, "Loading on the factor of this name, 0 for none.")
+
+
+def _covariance_schema(header: Sequence[str]) -> Schema:
+    """What the file of factor covariances holds, given its header."""
+    fixed = (Column(name="factor", type=Type.CODE, meaning="A factor of the loadings.", example="market"),)
+    about = "Annual covariance of every pair of factors."
+    return _with_factors(
+        "factor_covariance", about, fixed, header, "Covariance with the factor of this name."
+    )
+
+
+def _with_factors(
+    kind: str, about: str, fixed: tuple[Column, ...], header: Sequence[str], meaning: str
+) -> Schema:
+    names = {column.name for column in fixed}
+    factors = tuple(
+        Column(name=name, type=Type.NUMBER, meaning=meaning, example="0.1")
+        for name in header
+        if name not in names
+    )
+    return Schema(kind=kind, about=about, columns=fixed + factors, key=(fixed[0].name,))
 
 
 def _ids(loadings: Table, security_ids: Mapping[str, int]) -> Ints:
@@ -164,11 +160,8 @@ def _ids(loadings: Table, security_ids: Mapping[str, int]) -> Ints:
         [f"unknown security {codes[row]!r}" for row in unknown.tolist()],
         "import it in the file of securities, or remove the row",
     )
-    counts = Counter(codes)
-    seen: set[str] = set()
-    repeated = [
-        row for row, code in enumerate(codes) if counts[code] > 1 and (code in seen or seen.add(code))
-    ]
+    _, first = np.unique(words.codes, return_index=True)
+    repeated = np.setdiff1d(np.arange(len(loadings)), first)
     loadings.refuse(repeated, "security", "the security stands twice", "keep one row of each")
     return ids
 
