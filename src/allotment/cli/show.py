@@ -54,7 +54,7 @@ def summary(figures: RunSummary) -> None:
         (
             "time",
             f"{s.seconds:.1f} s",
-            f"{s.accounts_per_second:,.0f} accounts/s, optimiser {s.accounts_per_second_per_core:,.0f}/s per core",
+            f"{s.accounts_per_second:,.0f} accounts/s, compiled {s.accounts_per_second_per_core:,.0f}/s",
         ),
     ]
     for row in rows:
