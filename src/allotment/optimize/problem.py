@@ -43,12 +43,12 @@ class Problems(NamedTuple):
     """A accounts with n names, L lots and R rows in all, as concatenated columns.
 
     The names of account a are positions names_from[a] to names_from[a+1]: every asset that the
-    account holds or may buy, each once, in any order. The lots of name i (position in the
-    concatenation) are positions lots_from[i] to lots_from[i+1]. The rows of account a are
-    positions rows_from[a] to rows_from[a+1].
+    account holds, may buy or has in its benchmark, each once, in any order. The lots of name i
+    (position in the concatenation) are positions lots_from[i] to lots_from[i+1]. The rows of
+    account a are positions rows_from[a] to rows_from[a+1].
     """
 
-    # accounts (A,) and their offsets
+    # Per account: shape A, and offsets into the names and rows.
     names_from: Ints  # (A+1,)
     rows_from: Ints  # (A+1,)
     value_usd: Floats  # positive; an account of no value gets status EMPTY
@@ -60,7 +60,7 @@ class Problems(NamedTuple):
     ticket_charge: Floats  # per name traded
     lot_charge: Floats  # per lot sold from
 
-    # names (n,) and their offsets
+    # Per name: shape n, and offsets into the lots.
     lots_from: Ints  # (n+1,)
     asset_ix: Index  # position in `Market`
     benchmark: Floats  # b
@@ -76,14 +76,14 @@ class Problems(NamedTuple):
     young: Floats  # weight bought lately; above 0 the name's loss lots are not sold
     step: Floats  # weight of the smallest tradable fraction of a share, 0 = continuous
 
-    # lots (L,)
+    # Per lot: shape L.
     lot_weight: Floats
     lot_tax: Floats  # tax per unit of weight sold: (rate × gain − value of basis gained) / lot
     #                  value, with the loss value applied; negative when selling saves tax
     lot_is_loss: Bools  # a sale realises a loss that a purchase would wash
     lot_sellable: Bools
 
-    # rows (R,) and their entries: row_lower ≤ Σ coefficient × w ≤ row_upper
+    # Per row: shape R, row_lower ≤ Σ coefficient × w ≤ row_upper, and the entries of each.
     entries_from: Ints  # (R+1,)
     row_lower: Floats  # −inf for none
     row_upper: Floats  # +inf for none
@@ -110,10 +110,10 @@ class Problems(NamedTuple):
         parts |= {"lots_from": slice(names.start, names.stop + 1)}
         parts |= {"entries_from": slice(rows.start, rows.stop + 1)}
         parts |= {column: slice(first, last) for column in ACCOUNT_COLUMNS}
-        parts |= {column: names for column in NAME_COLUMNS}
-        parts |= {column: lots for column in LOT_COLUMNS}
-        parts |= {column: rows for column in ROW_COLUMNS}
-        parts |= {column: entries for column in ENTRY_COLUMNS}
+        parts |= dict.fromkeys(NAME_COLUMNS, names)
+        parts |= dict.fromkeys(LOT_COLUMNS, lots)
+        parts |= dict.fromkeys(ROW_COLUMNS, rows)
+        parts |= dict.fromkeys(ENTRY_COLUMNS, entries)
         columns = {column: getattr(self, column)[part] for column, part in parts.items()}
         for offsets in OFFSETS:
             columns[offsets] = columns[offsets] - columns[offsets][0]

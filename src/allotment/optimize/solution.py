@@ -41,7 +41,7 @@ class Solutions(NamedTuple):
     EMPTY, INVALID: all terms, bounds and prices are NaN, weights are those held.
     """
 
-    # accounts (A,)
+    # Per account: shape A.
     status: Codes
     fault: Codes
     objective: Floats
@@ -61,18 +61,18 @@ class Solutions(NamedTuple):
     limit_relaxation: Floats  # Σ over names of the weight outside weight_min, weight_max
     n_solves: Index  # branch choices tried
 
-    # the certificate: multipliers of the lower bound
+    # The certificate: the multipliers of the lower bound, per account.
     factor_price: Floats  # (A, k) π, the marginal cost of factor exposure, κ Bᵀ(w−b) at best
     cash_price: Floats  # (A,) μ of Σw, negative when a unit more of invested weight is worth having
 
-    # names (n,)
+    # Per name: shape n.
     weight: Floats  # after trading
     bought: Floats  # weight bought, ≥ 0
 
-    # lots (L,)
+    # Per lot: shape L.
     sold: Floats  # weight sold of the lot, ≥ 0
 
-    # rows (R,)
+    # Per row: shape R.
     row_value: Floats  # Σ coefficient × weight
     row_relaxation: Floats  # value minus the nearest end: 0 inside
     row_multiplier: Floats
