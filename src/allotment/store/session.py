@@ -1,6 +1,6 @@
 """One role's door to the database: connections per thread, transactions, rows and columns.
 
-A session acts as one PostgreSQL role and one actor. Every thread gets a connection of its own
+A session acts as one PostgreSQL role and one actor. Every thread gets connections of its own
 (a book run uses one per worker thread), so nothing is shared and nothing needs a pool.
 
 Rows are frozen dataclasses of the core (`rows`); columns come in by binary COPY (`copy_in`)
@@ -13,9 +13,16 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from allotment.errors import StoreError
+from allotment.store import binary_copy
+from allotment.store.records import maker
 
 if TYPE_CHECKING:
-    import psycopg
     import pyarrow as pa
 
 _Record = TypeVar("_Record")
@@ -24,10 +31,14 @@ _Record = TypeVar("_Record")
 class Session:
     """Connections of one role, acting as one actor. Use it as a context manager."""
 
-    def __init__(self, url: str, *, actor_id: int, schema: str) -> None:
-        self.url = url  # with the role's password: never log it
-        self.actor_id = actor_id
+    def __init__(self, url: str, *, actor: str, schema: str) -> None:
+        # The actor is a setting of the connection; columns that name the writer default to it.
+        options = quote(f"-c allotment.actor={actor}")
+        self._url = f"{url}{'&' if '?' in url else '?'}options={options}"
+        self.actor = actor
         self.schema = schema
+        self._mine = threading.local()
+        self._all: list[Any] = []
 
     def __enter__(self) -> Self:
         return self
@@ -37,28 +48,61 @@ class Session:
 
     def connection(self) -> psycopg.Connection[Any]:
         """This thread's connection, in autocommit mode outside `transaction`."""
-        raise NotImplementedError
+        known: psycopg.Connection[Any] | None = getattr(self._mine, "rows", None)
+        if known is None or known.closed:
+            known = connect(self._url)
+            self._mine.rows = known
+            self._all.append(known)
+        return known
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """All or nothing around a change of state; nests as savepoints."""
-        raise NotImplementedError
+        connection = self.connection()
+        with connection.transaction():
+            yield connection
 
-    def rows(self, record: type[_Record], query: str, parameters: Sequence[object] = ()) -> list[_Record]:
+    def rows(
+        self, record: type[_Record], query: sql.SQL | sql.Composed, parameters: Sequence[object] = ()
+    ) -> list[_Record]:
         """The query's rows as records; column names are field names."""
-        raise NotImplementedError
+        with self.connection().cursor(row_factory=maker(record)) as cursor:
+            return cursor.execute(query, parameters).fetchall()
 
-    def arrow(self, query: str) -> pa.Table:
-        """The query's result as columns; sees this thread's commits only."""
-        raise NotImplementedError
+    def arrow(self, query: sql.SQL | sql.Composed) -> pa.Table:
+        """The query's result as columns. It reads what is committed, on a connection of its own."""
+        import adbc_driver_postgresql.dbapi
+
+        known = getattr(self._mine, "columns", None)
+        if known is None:
+            known = adbc_driver_postgresql.dbapi.connect(self._url, autocommit=True)
+            self._mine.columns = known
+            self._all.append(known)
+        with known.cursor() as cursor:
+            cursor.execute(query.as_string())
+            return cursor.fetch_arrow_table()
 
     def copy_in(self, table: str, columns: Mapping[str, Any]) -> int:
-        """Append columns of equal length to a table; returns the number of rows."""
-        raise NotImplementedError
+        """Append columns of equal length to a table; returns the number of rows.
+
+        The columns' types are those of `binary_copy`.
+        """
+        n_rows = len(next(iter(columns.values())))
+        if n_rows == 0:
+            return 0
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        with self.connection().cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in binary_copy.encode(list(columns.values())):
+                copy.write(piece)
+        return n_rows
 
     def close(self) -> None:
-        """Close every thread's connection."""
-        raise NotImplementedError
+        """Close every thread's connections."""
+        while self._all:
+            self._all.pop().close()
+        self._mine = threading.local()
 
 
 class MarketStore(Session):
@@ -67,3 +111,32 @@ class MarketStore(Session):
 
 class FirmStore(Session):
     """One firm's data, and its market's facts to read."""
+
+    def __init__(self, url: str, *, actor: str, firm: str, market: str) -> None:
+        super().__init__(url, actor=actor, schema=f"firm_{firm}")
+        self.firm = firm
+        self.market = market
+
+    @property
+    def actor_id(self) -> int:
+        """Who acts, as every row written by this session names them."""
+        return int(self.actor)
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """A connection in autocommit mode. Raises StoreError, without the password, when refused."""
+    try:
+        return psycopg.connect(url, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise StoreError(
+            f"the database cannot be reached: {str(error).strip()}. "
+            "`allotment db status` tells whether the server runs."
+        ) from None
+
+
+def some_ids(ids: Sequence[int] | Any | None, column: str) -> sql.SQL | sql.Composed:
+    """A condition that a column is one of the ids; always true for None."""
+    if ids is None:
+        return sql.SQL("true")
+    listed = ",".join(str(int(one)) for one in ids)
+    return sql.SQL("{} = ANY({}::bigint[])").format(sql.Identifier(column), sql.Literal(f"{{{listed}}}"))
