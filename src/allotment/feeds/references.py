@@ -74,6 +74,8 @@ class Known:
     taxpayers: dict[str, Taxpayer] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     sleeves: dict[str, Sleeve] = field(default_factory=dict)
+    # Names that a mandate's column may use; a column that is not here is not judged.
+    vocabulary: dict[str, frozenset[str]] = field(default_factory=dict)
     # Accounts whose record has begun: their opening lots and cash cannot be given again.
     with_lots: frozenset[int] = frozenset()
     with_cash: frozenset[int] = frozenset()
