@@ -47,7 +47,7 @@ def estimate(window: ReturnWindow, policy: EstimationPolicy | None = None) -> Fa
             f"the window that ends on {window.asof} has no return of any security. "
             "Import prices of at least two sessions in a row."
         )
-    size = _size(window.market_cap_usd)
+    size = window.size()
     names, loadings, specific = _fit(window, size, window.returns, policy)
     specific = specific * hedging_excess(
         window.returns,
@@ -96,10 +96,3 @@ def _fit(
         prior_sessions=policy.specific_prior_sessions,
     )
     return fit.names, fit.loadings @ triangular_root(covariance), specific
-
-
-def _size(market_cap_usd: Floats) -> Floats:
-    """Market values; the median where unknown, 1 when all are."""
-    known = np.isfinite(market_cap_usd) & (market_cap_usd > 0)
-    middle = float(np.median(market_cap_usd[known])) if known.any() else 1.0
-    return np.where(known, market_cap_usd, middle)

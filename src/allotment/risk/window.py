@@ -47,6 +47,12 @@ class ReturnWindow:
         assert self.sector_ix.shape == self.market_cap_usd.shape == (n,)
         assert n == 0 or int(self.sector_ix.max()) < len(self.sector_names)
 
+    def size(self) -> Floats:
+        """Market values, shape (N,), all positive: the median where unknown, 1 when all are."""
+        known = np.isfinite(self.market_cap_usd) & (self.market_cap_usd > 0)
+        middle = float(np.median(self.market_cap_usd[known])) if known.any() else 1.0
+        return np.where(known, self.market_cap_usd, middle)
+
 
 def window(
     history: MarketHistory, asof: date, *, sessions: int = 750, security_ids: Ints | None = None
