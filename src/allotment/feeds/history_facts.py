@@ -332,8 +332,9 @@ def actions(
         elif kind is ActionKind.SPIN_OFF and row["new_symbol"] == symbol:
             kind, ratio = ActionKind.SPLIT, 1.0 + float(row["new_ratio"])
         elif kind is ActionKind.SPIN_OFF:
-            other = numbers.get(row["new_symbol"])
-            ratio = float(row["new_ratio"] or 0.0) * day_ratio
+            # Without a stated ratio the child's shares cannot be handed out, only their value.
+            other = numbers.get(row["new_symbol"]) if row["new_ratio"] else None
+            ratio = float(row["new_ratio"] or 1.0) * day_ratio
             value = float(row["value_per_share"] or 0.0) * day_ratio
         elif kind is ActionKind.DELISTING:
             amount = float(row["amount"] or 0.0)
