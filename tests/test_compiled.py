@@ -1,34 +1,59 @@
-"""The folder of compiled kernels follows the sources."""
+"""Machine code is kept in folders that follow the sources."""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from allotment import compiled
 
 
-def test_an_edit_anywhere_names_another_folder(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "compiled.py").write_text("")
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch) -> Path:
+    """loop.py imports step.py, which imports deep/base.py; other.py stands alone."""
     (tmp_path / "deep").mkdir()
-    other = tmp_path / "deep" / "other.py"
-    other.write_text("x = 1")
-    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
-    before = compiled._source_hash()
-    assert compiled._source_hash() == before
-    other.write_text("x = 2")
-    assert compiled._source_hash() != before
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "deep" / "__init__.py").write_text("")
+    (tmp_path / "loop.py").write_text("from allotment.step import (\n    one,\n)\nimport numpy\n")
+    (tmp_path / "step.py").write_text("def f():\n    from allotment.deep import base\n")
+    (tmp_path / "deep" / "base.py").write_text("x = 1\n")
+    (tmp_path / "other.py").write_text("y = 1\n")
+    monkeypatch.setattr(compiled, "_PACKAGE", tmp_path)
+    return tmp_path
 
 
-def test_the_folder_is_set_before_numba_is_imported(tmp_path: Path) -> None:
-    code = "import allotment, numba, os; print(numba.config.CACHE_DIR == os.environ['NUMBA_CACHE_DIR'])"
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {
-        "XDG_CACHE_HOME": str(tmp_path)
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "True"
+def folder_hash(module: str) -> str:
+    for cached in (compiled._text, compiled._imported, compiled._file):
+        cached.cache_clear()
+    return compiled._hash(module)
+
+
+def test_an_edit_below_names_another_folder(package: Path) -> None:
+    before = folder_hash("allotment.loop")
+    assert folder_hash("allotment.loop") == before
+    for file in ("loop.py", "step.py", "deep/base.py"):
+        (package / file).write_text((package / file).read_text() + "# edited\n")
+        after = folder_hash("allotment.loop")
+        assert after != before, file
+        before = after
+
+
+def test_an_edit_elsewhere_costs_nothing(package: Path) -> None:
+    before = folder_hash("allotment.loop")
+    (package / "other.py").write_text("y = 2\n")
+    assert folder_hash("allotment.loop") == before
+
+
+def test_kernels_are_kept_where_the_user_says(tmp_path: Path) -> None:
+    code = "from allotment.units import mul_div; mul_div(1, 1, 1)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    (folder,) = tmp_path.glob("allotment.units-*")
+    assert list(folder.rglob("*.nbi"))
 
 
 def test_a_kernel_runs_as_python_when_asked() -> None:

@@ -2,6 +2,4 @@
 
 from importlib.metadata import version
 
-import allotment.compiled  # noqa: F401  chooses the folder of compiled kernels before Numba is imported
-
 __version__ = version("allotment")

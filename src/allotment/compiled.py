@@ -1,53 +1,32 @@
 """Compiled loops: the one decorator of the hot code, and where its machine code is kept.
 
-Numba notices an edit of the function that it compiled, not an edit in a function that this one
-calls from another module. So the cache folder is named by the hash of all our sources and the
-Numba version: an edit anywhere starts a new folder, and a stale kernel can never run. The
-folder must be chosen before Numba is imported, which is why this module is below all others.
+Numba notices an edit of the file that a compiled function stands in, not an edit in a function
+that it calls from another module. So the machine code of a module is kept in a folder named by the
+hash of the module, of everything that it imports from this package, directly or not, and of the
+Numba version: an edit that can change a kernel starts a new folder, and a stale one never runs.
 
-``python -m allotment.compiled`` compiles every kernel once (the end of ``make setup``).
+``python -m allotment.jobs.warm`` compiles every kernel once (the end of ``make setup``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numba
+import numba.core.config
 import platformdirs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_FOLDERS_KEPT = 4
-
-
-def _source_hash() -> str:
-    digest = hashlib.sha256(version("numba").encode())
-    here = Path(__file__).parent
-    for source in sorted(here.rglob("*.py")):
-        digest.update(str(source.relative_to(here)).encode())
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    kernels = Path(platformdirs.user_cache_dir("allotment", appauthor=False)) / "kernels"
-    folder = kernels / _source_hash()
-    folder.mkdir(parents=True, exist_ok=True)
-    os.utime(folder)
-    by_age = sorted(kernels.iterdir(), key=lambda old: old.stat().st_mtime, reverse=True)
-    for old in by_age[_FOLDERS_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return folder
-
-
-if "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = str(_cache_folder())
-
-import numba  # noqa: E402  the folder above must be set first
+_PACKAGE = Path(__file__).parent
+_FOLDERS_KEPT = 200
+_IMPORT = re.compile(r"^\s*(?:from|import) +(allotment[.\w]*)(?: +import +\(?([\w, \n]*))?", re.MULTILINE)
 
 
 def kernel(function: _Function) -> _Function:
@@ -55,4 +34,70 @@ def kernel(function: _Function) -> _Function:
 
     With ``NUMBA_DISABLE_JIT=1`` the function runs as Python (coverage, mutation testing).
     """
+    numba.core.config.CACHE_DIR = str(_folder(function.__module__))
     return cast("_Function", numba.njit(nogil=True, cache=True)(function))
+
+
+@cache
+def _folder(module: str) -> Path:
+    """Where the machine code of a module's kernels is kept."""
+    root = _root()
+    folder = root / f"{module}-{_hash(module)}"
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        by_age = sorted(root.iterdir(), key=lambda old: old.stat().st_mtime, reverse=True)
+        for old in by_age[_FOLDERS_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+@cache
+def _root() -> Path:
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    return (
+        Path(chosen)
+        if chosen
+        else Path(platformdirs.user_cache_dir("allotment", appauthor=False)) / "kernels"
+    )
+
+
+def _hash(module: str) -> str:
+    """Of the module and of all that its compiled code can depend on."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    seen: set[Path] = set()
+    waiting = [_file(module)]
+    while waiting:
+        file = waiting.pop()
+        if file is not None and file not in seen:
+            seen.add(file)
+            waiting.extend(_imported(file))
+    for file in sorted(seen):
+        digest.update(file.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(_text(file).encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _imported(file: Path) -> tuple[Path, ...]:
+    """Files of this package that a file imports; ``from a import b`` may name the module a.b."""
+    files = []
+    for match in _IMPORT.finditer(_text(file)):
+        module, names = match.group(1), match.group(2) or ""
+        files.append(_file(module))
+        files.extend(_file(f"{module}.{name}") for name in re.findall(r"\w+", names))
+    return tuple(found for found in files if found is not None and found != _PACKAGE / "__init__.py")
+
+
+@cache
+def _text(file: Path) -> str:
+    return file.read_text()
+
+
+@cache
+def _file(module: str) -> Path | None:
+    """The source of a module of this package; None for anything else."""
+    parts = module.split(".")[1:]
+    for file in (_PACKAGE.joinpath(*parts, "__init__.py"), _PACKAGE.joinpath(*parts).with_suffix(".py")):
+        if file.exists():
+            return file
+    return None
