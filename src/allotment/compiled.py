@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-import numba.core.config
 import platformdirs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -34,7 +33,7 @@ def kernel(function: _Function) -> _Function:
 
     With ``NUMBA_DISABLE_JIT=1`` the function runs as Python (coverage, mutation testing).
     """
-    numba.core.config.CACHE_DIR = str(_folder(function.__module__))
+    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", numba.njit(nogil=True, cache=True)(function))
 
 
