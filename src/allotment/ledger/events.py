@@ -15,8 +15,9 @@ from typing import Self
 
 import numpy as np
 
-from allotment.book.household import Account
-from allotment.book.venue import Venue
+from allotment.book.household import Account, AccountKind
+from allotment.book.venue import Relief, Venue
+from allotment.tax.transactions import LotMethod
 from allotment.units import Codes, Dates, Index, Ints
 
 
@@ -188,27 +189,34 @@ class AccountTable:
     ) -> Self:
         """From records, in any order. `sleeves`: (sleeve_id, account_id) in the order in which
         they stand inside their account. A venue not given means FIFO by acquisition."""
-        raise NotImplementedError
+        ordered = sorted(accounts, key=lambda account: (account.household_id, account.account_id))
+        venue_of = {venue.code: venue for venue in venues}
+        standard = Venue(code="")
+        held_at = [venue_of.get(account.venue_code, standard) for account in ordered]
+        seen: dict[int, int] = {}
+        places = []
+        for sleeve_id, account_id in sleeves:
+            places.append((sleeve_id, seen.get(account_id, 0)))
+            seen[account_id] = seen.get(account_id, 0) + 1
+        places.sort()
+        return cls(
+            account_ids=np.array([account.account_id for account in ordered], np.int64),
+            household_ids=np.array([account.household_id for account in ordered], np.int64),
+            taxpayer_ids=np.array([account.taxpayer_id for account in ordered], np.int64),
+            taxable=np.array([account.kind is AccountKind.TAXABLE for account in ordered], np.int8),
+            method=np.array([_METHOD[venue.relief] for venue in held_at], np.int8),
+            fifo_by_holding=np.array([venue.fifo_by_holding_from for venue in held_at], np.int8),
+            sleeve_ids=np.array([sleeve_id for sleeve_id, _ in places], np.int64),
+            sleeve_ix=np.array([place for _, place in places], np.int32),
+        )
 
 
-def concatenate(parts: Sequence[Events]) -> Events:
-    """All events of the parts, one after the other, offsets and terms adjusted."""
-    raise NotImplementedError
-
-
-class EventWriter:
-    """Builds `Events` row by row, for files, tests and tools; not for a whole book.
-
-    `ledger_seq` counts from `first_seq`; each method returns the new event's id. Quantities in
-    billionths of a share, amounts in cents, `named`: (event, line, quantity_nano) of each lot.
-    """
-
-    def __init__(self, first_seq: int = 1) -> None:
-        raise NotImplementedError
-
-    def events(self) -> Events:
-        """What was written so far."""
-        raise NotImplementedError
+_METHOD = {
+    Relief.FIFO: LotMethod.FIFO,
+    Relief.LIFO: LotMethod.LIFO,
+    Relief.HIFO: LotMethod.HIFO,
+    Relief.MIN_TAX: LotMethod.MIN_TAX_DOLLARS,
+}
 
 
 def no_dates(n: int) -> Dates:

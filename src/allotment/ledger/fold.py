@@ -8,43 +8,67 @@ taxpayer view then closes the same lots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from allotment.book.lots import Lots
-from allotment.ledger.events import AccountTable, Events
+from allotment.compiled import kernel
+from allotment.ledger.events import AccountTable, EventKind, Events
+from allotment.ledger.translate import Translated, positions, translate
+from allotment.ledger.write import ranges
+from allotment.tax.fold import Folded, ProblemCode, fold_transactions
 from allotment.tax.identical import IdenticalGroups
-from allotment.tax.pretrade import OpenClaims
-from allotment.tax.transactions import FoldPolicy
-from allotment.units import Codes, Dates, Index, Ints
+from allotment.tax.pretrade import WINDOW_DAYS, OpenClaims
+from allotment.tax.transactions import FoldPolicy, Kind, LotMethod, NamedLots, Scope
+from allotment.units import NANO_PER_SHARE, Bools, Codes, Dates, Index, Ints, format_scaled, mul_div
 
-
-class ProblemCode(IntEnum):
-    """Why an event could not be folded; the event is left out, the rest is still folded."""
-
-    SOLD_MORE_THAN_HELD = 1  # `wanted_nano` was asked, `held_nano` is there
-    LOT_NOT_HELD = 2  # a named lot is not there in that quantity
-    NAMED_QUANTITY_DIFFERS = 3  # named lots do not add up to the quantity
-    UNKNOWN_ACCOUNT = 4
-    WRONG_HOUSEHOLD = 5
-    NOT_POSITIVE = 6  # a quantity, ratio or price that must be positive
-    UNKNOWN_KIND = 7
-    TOO_LARGE = 8  # amounts beyond 64 bits
+_SAYS = {
+    ProblemCode.SOLD_MORE_THAN_HELD: "more shares leave than are held",
+    ProblemCode.LOT_NOT_HELD: "a named lot is not held in that quantity",
+    ProblemCode.NAMED_QUANTITY_DIFFERS: "the named lots do not add up to the quantity",
+    ProblemCode.UNKNOWN_ACCOUNT: "its account, or the account it goes to, is not known",
+    ProblemCode.WRONG_HOUSEHOLD: "its account belongs to another household",
+    ProblemCode.NOT_POSITIVE: "a quantity, amount or ratio is not positive",
+    ProblemCode.UNKNOWN_KIND: "its kind is not known",
+    ProblemCode.TOO_LARGE: "a quantity or amount is beyond what 64 bits carry",
+}
+_SIGN = np.zeros(128, np.int64)
+for _kind in (
+    EventKind.SELL,
+    EventKind.DEPOSIT,
+    EventKind.DIVIDEND,
+    EventKind.INTEREST,
+    EventKind.PAYMENT_IN_LIEU,
+    EventKind.CASH_ADJUSTMENT_IN,
+    EventKind.OPENING_CASH,
+):
+    _SIGN[_kind] = 1
+for _kind in (
+    EventKind.BUY,
+    EventKind.REINVEST,
+    EventKind.WITHDRAWAL,
+    EventKind.FEE,
+    EventKind.WITHHOLDING,
+    EventKind.CASH_ADJUSTMENT_OUT,
+    EventKind.CASH_TRANSFER,
+):
+    _SIGN[_kind] = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One event that contradicts the others."""
+    """One event that contradicts the others; it is left out, the rest is still folded."""
 
     event: int
     code: ProblemCode
-    wanted_nano: int
-    held_nano: int
+    wanted_nano: int = 0
+    held_nano: int = 0
 
     def __str__(self) -> str:
-        raise NotImplementedError
+        wanted = format_scaled(self.wanted_nano, NANO_PER_SHARE)
+        held = format_scaled(self.held_nano, NANO_PER_SHARE)
+        return f"event {self.event}: {_SAYS[self.code]} (asked {wanted}, there {held})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,21 +101,21 @@ class Disposals:
     def __len__(self) -> int:
         return int(self.account_ix.shape[0])
 
-    def take(self, rows: Index | Ints | slice | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Disposals:
+    def take(self, rows: Index | Ints | slice | Bools) -> Disposals:
         """The rows asked for (positions, slice or mask), in that order."""
-        raise NotImplementedError
+        return Disposals(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WashLinks:
-    """Which shares washed which loss: one row per match. Shape (n_links,)."""
+    """Which shares washed which loss: one row per match, ascending by disposal. Shape (n_links,)."""
 
     disposal_ix: Ints  # row of Disposals whose loss is disallowed
     account_ix: Index  # account that holds the replacement
     replacement_event: Ints  # the lot that replaced
     replacement_line: Index
     quantity_nano: Ints  # shares of the replacement used
-    sold_nano: Ints  # shares of the loss lot replaced
+    sold_nano: Ints  # shares of the loss lot replaced, splits since included
     amount_cents: Ints  # disallowed by this match
     permanent: Codes  # 1: the replacement sits in an IRA (or a spouse's lot, by policy)
     matched: Dates  # when it became known: day of the sale or of the later purchase
@@ -103,7 +127,7 @@ class WashLinks:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """Lots, disposals and links under one reading of who counts. Lots ascending by account,
-    security, acquisition."""
+    family of connected securities (by its first member), security, acquisition."""
 
     lots: Lots
     disposals: Disposals
@@ -118,7 +142,7 @@ class BookState:
     taxpayer: View
     broker: View
     cash_cents: Ints  # (n_accounts,) by trade date, everything counted
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # ascending by event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +165,194 @@ def fold(
     Securities that `groups` does not know stand alone. Raises InvariantError when money or
     shares are not conserved (docs/law/numbers.md); contradictions in the input are `problems`.
     """
-    raise NotImplementedError
+    policy = policy or FoldPolicy()
+    told = translate(events, accounts, groups)
+    by_broker = replace(policy, scope=Scope.ACCOUNT_CUSIP)
+    broker = fold_transactions(told.transactions, told.accounts, told.groups, by_broker)
+    confirmed = replace(told.transactions, named=_confirmed(told, broker))
+    taxpayer = fold_transactions(confirmed, told.accounts, told.groups, policy)
+    return BookState(
+        accounts=accounts,
+        taxpayer=_view(told, taxpayer),
+        broker=_view(told, broker),
+        cash_cents=_cash(told, broker, accounts),
+        problems=_problems(told, broker, taxpayer),
+    )
+
+
+def _confirmed(told: Translated, broker: Folded) -> NamedLots:
+    """Named lots for the sales whose method looks at basis or holding period: what the broker's
+    books relieved. First-in and last-in pick the same lots in both views."""
+    rows, accounts = told.transactions, told.accounts
+    method = np.where(rows.method >= 0, rows.method, accounts.method[rows.account_ix])
+    by_date = (method == LotMethod.FIFO) | (method == LotMethod.LIFO)
+    same = by_date & (accounts.fifo_by_holding[rows.account_ix] == 0)
+    named_count = np.diff(rows.named.start)
+    asks = (rows.kind == Kind.SELL) & ~same & (named_count == 0)
+    picked = asks[broker.disposals.sale_row]
+    if not picked.any():
+        return rows.named
+    pairs = np.stack([broker.disposals.sale_row[picked], broker.disposals.origin_row[picked]], axis=1)
+    lots, at = np.unique(pairs, axis=0, return_inverse=True)
+    quantity = _sum_by(at.ravel(), broker.disposals.quantity_nano[picked], len(lots))
+    count = named_count + np.bincount(lots[:, 0], minlength=len(rows))
+    start = np.concatenate([[0], np.cumsum(count)])
+    row, named_quantity = np.empty(int(start[-1]), np.int64), np.empty(int(start[-1]), np.int64)
+    is_new = np.repeat(asks, count)
+    old = ranges(rows.named.start, np.flatnonzero(~asks))
+    row[is_new], named_quantity[is_new] = lots[:, 1], quantity
+    row[~is_new], named_quantity[~is_new] = rows.named.row[old], rows.named.quantity_nano[old]
+    return NamedLots(start=start, row=row, quantity_nano=named_quantity)
+
+
+def _view(told: Translated, folded: Folded) -> View:
+    lots, sold, links = folded.lots, folded.disposals, folded.links
+    security_ids = told.groups.security_ids
+    return View(
+        lots=Lots(
+            account_ix=lots.account_ix,
+            sleeve_ix=lots.sleeve_ix,
+            security_id=security_ids[lots.security_ix],
+            side=np.ones(len(lots.account_ix), np.int8),
+            quantity_nano=lots.quantity_nano,
+            basis_cents=lots.basis_cents,
+            loss_basis_cents=lots.loss_basis_cents,
+            acquired=lots.acquired,
+            holding_from=lots.holding_from,
+            purchased=lots.purchased,
+            acquisition_id=lots.purchase_id,
+            origin_event=told.event[lots.origin_row],
+            origin_line=told.line[lots.origin_row],
+            absorbed=lots.absorbed,
+            covered=lots.covered,
+            basis_state=lots.basis_state,
+        ),
+        disposals=Disposals(
+            account_ix=sold.account_ix,
+            event=told.event[sold.sale_row],
+            security_id=security_ids[sold.security_ix],
+            origin_event=told.event[sold.origin_row],
+            origin_line=told.line[sold.origin_row],
+            day=sold.day,
+            quantity_nano=sold.quantity_nano,
+            proceeds_cents=sold.proceeds_cents,
+            basis_cents=sold.basis_cents,
+            disallowed_cents=sold.disallowed_cents,
+            permanent_cents=sold.permanent_cents,
+            gain_cents=sold.gain_cents,
+            long_term=sold.long_term,
+            acquired=sold.acquired,
+            holding_from=sold.holding_from,
+            acquisition_id=sold.purchase_id,
+            taxable=sold.taxable,
+            open_nano=sold.open_nano,
+        ),
+        links=WashLinks(
+            disposal_ix=links.disposal_ix,
+            account_ix=links.account_ix,
+            replacement_event=told.event[links.origin_row],
+            replacement_line=told.line[links.origin_row],
+            quantity_nano=links.quantity_nano,
+            sold_nano=links.sold_nano,
+            amount_cents=links.amount_cents,
+            permanent=links.permanent,
+            matched=links.matched,
+        ),
+    )
+
+
+def _cash(told: Translated, broker: Folded, accounts: AccountTable) -> Ints:
+    """Cash by account: what events say, and what corporate actions pay for shares."""
+    events, n_accounts = told.events, len(accounts)
+    refused = np.isin(events.ledger_seq, told.event[broker.problems.row])
+    signed = np.where(refused, 0, _SIGN[events.kind] * events.amount_cents)
+    cash = _sum_by(told.account_ix.astype(np.int64), signed, n_accounts)
+    moved = events.kind == EventKind.CASH_TRANSFER
+    there = positions(accounts.account_ids, events.other_account_id[moved])
+    cash += _sum_by(there, events.amount_cents[moved], n_accounts)
+    paid = told.transactions.kind[broker.disposals.sale_row] != Kind.SELL
+    cash += _sum_by(
+        broker.disposals.account_ix[paid].astype(np.int64), broker.disposals.proceeds_cents[paid], n_accounts
+    )
+    return cash
+
+
+def _problems(told: Translated, *folds: Folded) -> tuple[Problem, ...]:
+    found = {
+        int(event): Problem(event=int(event), code=ProblemCode(int(code)))
+        for event, code in zip(told.rejected.event, told.rejected.code, strict=True)
+    }
+    for folded in folds:
+        problems = folded.problems
+        for i in range(len(problems.row)):
+            event = int(told.event[problems.row[i]])
+            found.setdefault(
+                event,
+                Problem(
+                    event=event,
+                    code=ProblemCode(int(problems.code[i])),
+                    wanted_nano=int(problems.wanted_nano[i]),
+                    held_nano=int(problems.held_nano[i]),
+                ),
+            )
+    return tuple(found[event] for event in sorted(found))
+
+
+@kernel
+def _add_by(at: Ints, amount: Ints, out: Ints) -> None:
+    for i in range(at.shape[0]):
+        out[at[i]] += amount[i]
+
+
+def _sum_by(at: Ints, amount: Ints, n: int) -> Ints:
+    """Exact sums of `amount` by position, shape (n,)."""
+    out = np.zeros(n, np.int64)
+    _add_by(np.ascontiguousarray(at, np.int64), np.ascontiguousarray(amount, np.int64), out)
+    return out
 
 
 def open_claims(state: BookState, groups: IdenticalGroups, asof: Dates) -> OpenClaims:
-    """Losses of the taxpayer view that a purchase on `asof` would wash, for `tax.pretrade`."""
-    raise NotImplementedError
+    """Losses of the taxpayer view that a purchase on `asof` would wash, for `tax.pretrade`.
+
+    household_ix counts the households of `state.accounts` in ascending order.
+    """
+    sold = state.taxpayer.disposals
+    in_window = (sold.day <= asof) & (sold.day >= asof - WINDOW_DAYS)
+    sold = sold.take(in_window & (sold.open_nano > 0) & (sold.taxable == 1))
+    households = np.unique(state.accounts.household_ids)
+    household = positions(households, state.accounts.household_ids[sold.account_ix])
+    at = positions(groups.security_ids, sold.security_id)
+    assert bool(np.all(at >= 0)), "open_claims needs groups that know every security sold"
+    order = np.lexsort((sold.event, sold.day, groups.group_ix[at], household))
+    sold, at = sold.take(order), at[order]
+    units = [
+        mul_div(int(quantity), int(parts), int(whole))
+        for quantity, parts, whole in zip(
+            sold.open_nano, groups.unit_parts[at], groups.unit_whole[at], strict=True
+        )
+    ]
+    return OpenClaims(
+        household_ix=household[order].astype(np.int32),
+        group_ix=groups.group_ix[at],
+        account_ix=sold.account_ix,
+        security_id=sold.security_id,
+        unit_nano=np.array(units, np.int64),
+        loss_cents=sold.basis_cents - sold.proceeds_cents - sold.disallowed_cents,
+        sold=sold.day,
+        no_buy_until=sold.day + WINDOW_DAYS,
+        acquisition_id=sold.acquisition_id,
+    )
 
 
 def taxpayer_year(state: BookState, year: int) -> TaxpayerYear:
     """Net short and long gains of `year` in the taxable accounts, by taxpayer."""
-    raise NotImplementedError
+    sold = state.taxpayer.disposals
+    sold = sold.take((sold.day.astype("M8[Y]") == np.datetime64(str(year), "Y")) & (sold.taxable == 1))
+    taxpayers, owner = np.unique(state.accounts.taxpayer_ids, return_inverse=True)
+    at = owner[sold.account_ix]
+    long = sold.long_term == 1
+    return TaxpayerYear(
+        taxpayer_ids=taxpayers,
+        short_cents=_sum_by(at[~long], sold.gain_cents[~long], len(taxpayers)),
+        long_cents=_sum_by(at[long], sold.gain_cents[long], len(taxpayers)),
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from allotment.compiled import kernel
 from allotment.units import Bools, Dates
 
 
@@ -38,3 +39,18 @@ def is_long_term(holding_from: Dates, sold: Dates) -> Bools:
     """
     assert holding_from.shape == sold.shape
     return sold >= first_long_term_day(holding_from)
+
+
+@kernel
+def long_term_from(holding_from: int) -> int:
+    """`first_long_term_day` of one day, both in days since 1970, for compiled loops.
+
+    The year that begins the day after has 366 days when it contains a 29 February, or begins
+    on one; counted from March, that is when the year's last month is a leap February.
+    """
+    march_0000 = holding_from + 1 + 719_468
+    era = march_0000 // 146_097
+    day = march_0000 - era * 146_097
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365 + era * 400 + 1
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return holding_from + (367 if leap else 366)

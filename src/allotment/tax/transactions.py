@@ -205,8 +205,8 @@ class Transactions:
 
     Quantities and amounts are never negative; `kind` gives the direction. `amount_cents` is
     the whole cost of a purchase with its fees, or the net proceeds of the whole order.
-    `order_id` is the parent order: rows of one order and kind are one purchase (or one sale);
-    rows without one have -1 - row. `security_ix` is a row of `identical.IdenticalGroups`.
+    `order_id` is the purchase that new shares belong to: rows of one parent order share it,
+    all others have a number of their own. `security_ix` is a row of `IdenticalGroups`.
     """
 
     household_ix: Index  # 0, 1, … ascending

@@ -1,0 +1,93 @@
+"""Booking one piece of a sale: which basis counts, what is recognised, short or long.
+
+Law: 26 U.S.C. §1001(a), §1222; for gifts §1015(a): donor's basis for a gain, the lower market
+value at the gift for a loss, neither in between; a loss on that lower value counts from the
+gift (§1223(2) tacks only where the donor's basis is used). Inside an IRA nothing is recognised
+(§408(e)(1) [M]); the row is kept, marked not taxable.
+"""
+
+from __future__ import annotations
+
+from allotment.compiled import kernel
+from allotment.tax.holding_period import long_term_from
+from allotment.tax.pieces import (
+    ACCOUNT,
+    ACQUIRED,
+    BASIS,
+    F_NO_EFFECT,
+    F_PERMANENT,
+    F_PROCEEDS,
+    F_RECOGNISED,
+    HOLDING,
+    LOSS_BASIS,
+    N_ROWS,
+    NONE,
+    ORIGIN,
+    PROCEEDS,
+    PURCHASE_ID,
+    QUANTITY,
+    R_ACCOUNT,
+    R_ACQUIRED,
+    R_BASIS,
+    R_CLAIM_NEXT,
+    R_DAY,
+    R_DISALLOWED,
+    R_HOLDING,
+    R_LONG,
+    R_OPEN,
+    R_ORIGIN,
+    R_PERMANENT,
+    R_PROCEEDS,
+    R_PURCHASE_ID,
+    R_QUANTITY,
+    R_SALE,
+    R_SECURITY,
+    R_TAXABLE,
+    SECURITY,
+    Books,
+    Facts,
+)
+
+
+@kernel
+def loss_of(b: Books, p: int) -> int:
+    """The loss on a closed piece, in cents; zero or less when there is none."""
+    return int(b.piece[p, LOSS_BASIS] - b.piece[p, PROCEEDS])
+
+
+@kernel
+def counted_from(b: Books, p: int, loss: int) -> int:
+    """The day from which the term of this disposal runs."""
+    if loss > 0 and b.piece[p, LOSS_BASIS] != b.piece[p, BASIS]:
+        return int(b.piece[p, ACQUIRED])
+    return int(b.piece[p, HOLDING])
+
+
+@kernel
+def book(b: Books, f: Facts, p: int, sale: int, day: int, disallowed: int, permanent: int) -> int:
+    """Write the disposal of the closed piece p; `fold` has made room. Returns its row."""
+    piece = b.piece
+    r = b.counts[N_ROWS]
+    b.counts[N_ROWS] += 1
+    loss = loss_of(b, p)
+    proceeds = piece[p, PROCEEDS]
+    basis = piece[p, BASIS]
+    if basis > proceeds:
+        basis = piece[p, LOSS_BASIS] if loss > 0 else proceeds
+    holding = counted_from(b, p, loss)
+    taxable = f.taxable[piece[p, ACCOUNT]]
+    row = b.row
+    row[r, R_SALE], row[r, R_ACCOUNT], row[r, R_SECURITY] = sale, piece[p, ACCOUNT], piece[p, SECURITY]
+    row[r, R_ORIGIN], row[r, R_DAY], row[r, R_QUANTITY] = piece[p, ORIGIN], day, piece[p, QUANTITY]
+    row[r, R_PROCEEDS], row[r, R_BASIS] = proceeds, basis
+    row[r, R_DISALLOWED], row[r, R_PERMANENT] = disallowed, permanent
+    row[r, R_LONG] = 1 if day >= long_term_from(holding) else 0
+    row[r, R_ACQUIRED], row[r, R_HOLDING] = piece[p, ACQUIRED], holding
+    row[r, R_PURCHASE_ID], row[r, R_TAXABLE] = piece[p, PURCHASE_ID], taxable
+    row[r, R_OPEN], row[r, R_CLAIM_NEXT] = 0, NONE
+    flow = b.flow[taxable]
+    flow[F_PROCEEDS] += proceeds
+    flow[F_RECOGNISED] += proceeds - basis + disallowed
+    flow[F_PERMANENT] += permanent
+    flow[F_NO_EFFECT] += piece[p, BASIS] - basis
+    return int(r)

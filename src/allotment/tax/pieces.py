@@ -1,0 +1,286 @@
+"""The working memory of the fold: pieces of lots in linked lists, for compiled loops.
+
+A piece is one row of an int64 matrix. Open pieces stand in the list of their account and
+security in order of acquisition; all pieces of one lot hang on the transaction that made it;
+pieces whose purchase may still wash a loss stand in the young list of their group, in order of
+purchase. One fold works one stream (household × family of connected securities) at a time, so
+the matrix of pieces stays small and is used again for the next stream.
+
+Private to `tax`: the public face is `tax.fold`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allotment.compiled import kernel
+from allotment.units import Codes, Floats, Index, Ints, mul_div
+
+Matrix = NDArray[np.int64]
+
+NO_DAY = -(2**62)  # a missing day: datetime64 NaT would be the smallest integer of all
+NONE = -1
+
+# Columns of Books.piece
+ACCOUNT, SECURITY, QUANTITY, BASIS, LOSS_BASIS = 0, 1, 2, 3, 4
+ACQUIRED, HOLDING, PURCHASED, PURCHASE_ID, ORIGIN, BIRTH = 5, 6, 7, 8, 9, 10
+ABSORBED, COVERED, BASIS_STATE, SLEEVE, STATUS, PROCEEDS = 11, 12, 13, 14, 15, 16
+PREV, NEXT, CHAIN_NEXT, YOUNG_PREV, YOUNG_NEXT, IS_YOUNG, SOLD_ROW = 17, 18, 19, 20, 21, 22, 23
+N_PIECE_COLUMNS = 24
+
+# Values of STATUS
+OPEN, TAKEN, SOLD = 0, 1, 2
+
+# Columns of Books.row, one disposal each
+R_SALE, R_ACCOUNT, R_SECURITY, R_ORIGIN, R_DAY, R_QUANTITY, R_PROCEEDS = 0, 1, 2, 3, 4, 5, 6
+R_BASIS, R_DISALLOWED, R_PERMANENT, R_LONG, R_ACQUIRED, R_HOLDING = 7, 8, 9, 10, 11, 12
+R_PURCHASE_ID, R_TAXABLE, R_OPEN, R_CLAIM_NEXT = 13, 14, 15, 16
+N_ROW_COLUMNS = 17
+
+# Columns of Books.link, one match each
+L_ROW, L_ACCOUNT, L_ORIGIN, L_QUANTITY, L_SOLD, L_AMOUNT, L_PERMANENT, L_DAY = 0, 1, 2, 3, 4, 5, 6, 7
+N_LINK_COLUMNS = 8
+
+# Columns of Books.problem
+P_ROW, P_CODE, P_WANTED, P_HELD = 0, 1, 2, 3
+N_PROBLEM_COLUMNS = 4
+
+# Places in Books.counts
+N_PIECES, FREE, LIVE, BIRTHS, N_ROWS, N_LINKS, N_PROBLEMS = 0, 1, 2, 3, 4, 5, 6
+N_CLAIMS, TAKEN_HEAD, TAKEN_TAIL = 7, 8, 9
+N_COUNTS = 10
+
+# Columns of Books.group, one row per group of the stream
+YOUNG_HEAD, YOUNG_TAIL, CLAIM_HEAD, CLAIM_TAIL = 0, 1, 2, 3
+N_GROUP_COLUMNS = 4
+
+# Columns of Books.flow; row 0 is inside IRAs, row 1 taxable
+F_RECEIVED, F_GIVEN, F_PROCEEDS, F_RECOGNISED, F_PERMANENT, F_NO_EFFECT, F_HELD = 0, 1, 2, 3, 4, 5, 6
+N_FLOWS = 7
+
+# Places in Facts.policy
+SCOPE, HP_METHOD, SAME_ORDER, SOLD_EARLIER, BEFORE_LOT, SPOUSE_PERMANENT = 0, 1, 2, 3, 4, 5
+# Places in Facts.here
+FIRST_ACCOUNT, N_ACCOUNTS, N_SECURITIES, N_GROUPS = 0, 1, 2, 3
+
+
+class Books(NamedTuple):
+    """Everything that a fold changes."""
+
+    piece: Matrix
+    row: Matrix
+    link: Matrix
+    problem: Matrix
+    counts: Ints
+    head: Ints  # (accounts × securities of the stream,) first piece of the list
+    tail: Ints
+    held: Ints  # shares in the list
+    group: Matrix
+    scaled: Ints  # (securities of the stream,) last day on which open claims were scaled
+    first_piece: Ints  # (n_transactions,) first piece of the lot that a row made
+    flow: Matrix
+
+
+class Facts(NamedTuple):
+    """Everything that a fold only reads, but for `here`, which tells the stream at work."""
+
+    taxable: Codes
+    owner: Index
+    method: Codes
+    fifo_by_holding: Codes
+    security_local: Index  # position inside the family
+    group_local: Index
+    unit_parts: Ints
+    unit_whole: Ints
+    policy: Ints
+    rates: Floats  # short, long
+    here: Ints
+
+
+@kernel
+def part(total: int, quantity: int, left: int) -> int:
+    """The share of `total` that goes with `quantity` of the `left` shares, half-up; what
+    rounding leaves stays with the rest (docs/law/numbers.md)."""
+    if quantity == left:
+        return total
+    return mul_div(total, quantity, left)
+
+
+@kernel
+def list_of(f: Facts, account: int, security: int) -> int:
+    """Position of the list of one account and security in the stream at work."""
+    return int((account - f.here[FIRST_ACCOUNT]) * f.here[N_SECURITIES] + f.security_local[security])
+
+
+@kernel
+def new_piece(b: Books) -> int:
+    """An unused row of the matrix; `fold` has made room."""
+    p = b.counts[FREE]
+    if p >= 0:
+        b.counts[FREE] = b.piece[p, NEXT]
+    else:
+        p = b.counts[N_PIECES]
+        b.counts[N_PIECES] += 1
+    b.counts[LIVE] += 1
+    b.piece[p, BIRTH] = b.counts[BIRTHS]
+    b.counts[BIRTHS] += 1
+    return int(p)
+
+
+@kernel
+def free_piece(b: Books, p: int) -> None:
+    """Give the row back."""
+    b.piece[p, NEXT] = b.counts[FREE]
+    b.counts[FREE] = p
+    b.counts[LIVE] -= 1
+
+
+@kernel
+def comes_before(b: Books, p: int, q: int) -> bool:
+    """Order of acquisition: day, then transaction, then holding period, then birth."""
+    piece = b.piece
+    if piece[p, ACQUIRED] != piece[q, ACQUIRED]:
+        return bool(piece[p, ACQUIRED] < piece[q, ACQUIRED])
+    if piece[p, ORIGIN] != piece[q, ORIGIN]:
+        return bool(piece[p, ORIGIN] < piece[q, ORIGIN])
+    if piece[p, HOLDING] != piece[q, HOLDING]:
+        return bool(piece[p, HOLDING] < piece[q, HOLDING])
+    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+
+
+@kernel
+def place(b: Books, f: Facts, p: int) -> None:
+    """Put an open piece into the list of its account and security."""
+    piece = b.piece
+    x = list_of(f, piece[p, ACCOUNT], piece[p, SECURITY])
+    after = b.tail[x]
+    while after >= 0 and comes_before(b, p, after):
+        after = piece[after, PREV]
+    before = piece[after, NEXT] if after >= 0 else b.head[x]
+    piece[p, PREV], piece[p, NEXT], piece[p, STATUS] = after, before, OPEN
+    if after >= 0:
+        piece[after, NEXT] = p
+    else:
+        b.head[x] = p
+    if before >= 0:
+        piece[before, PREV] = p
+    else:
+        b.tail[x] = p
+    b.held[x] += piece[p, QUANTITY]
+
+
+@kernel
+def displace(b: Books, f: Facts, p: int) -> None:
+    """Take an open piece out of the list of its account and security."""
+    piece = b.piece
+    x = list_of(f, piece[p, ACCOUNT], piece[p, SECURITY])
+    after, before = piece[p, PREV], piece[p, NEXT]
+    if after >= 0:
+        piece[after, NEXT] = before
+    else:
+        b.head[x] = before
+    if before >= 0:
+        piece[before, PREV] = after
+    else:
+        b.tail[x] = after
+    b.held[x] -= piece[p, QUANTITY]
+
+
+@kernel
+def chain(b: Books, p: int) -> None:
+    """Hang an open piece on the transaction that made its lot."""
+    origin = b.piece[p, ORIGIN]
+    b.piece[p, CHAIN_NEXT] = b.first_piece[origin]
+    b.first_piece[origin] = p
+
+
+@kernel
+def unchain(b: Books, p: int) -> None:
+    """Take it off again."""
+    piece = b.piece
+    origin = piece[p, ORIGIN]
+    at = b.first_piece[origin]
+    if at == p:
+        b.first_piece[origin] = piece[p, CHAIN_NEXT]
+        return
+    while piece[at, CHAIN_NEXT] != p:
+        at = piece[at, CHAIN_NEXT]
+    piece[at, CHAIN_NEXT] = piece[p, CHAIN_NEXT]
+
+
+@kernel
+def place_young(b: Books, f: Facts, p: int) -> None:
+    """Put a purchase that has washed no loss among those of its group, in order of purchase;
+    of one lot, what is kept stands before what is sold."""
+    piece = b.piece
+    g = f.group_local[piece[p, SECURITY]]
+    after = b.group[g, YOUNG_TAIL]
+    while after >= 0 and (
+        piece[p, PURCHASED] < piece[after, PURCHASED]
+        or (piece[p, PURCHASED] == piece[after, PURCHASED] and piece[p, ORIGIN] < piece[after, ORIGIN])
+    ):
+        after = piece[after, YOUNG_PREV]
+    before = piece[after, YOUNG_NEXT] if after >= 0 else b.group[g, YOUNG_HEAD]
+    piece[p, YOUNG_PREV], piece[p, YOUNG_NEXT], piece[p, IS_YOUNG] = after, before, 1
+    if after >= 0:
+        piece[after, YOUNG_NEXT] = p
+    else:
+        b.group[g, YOUNG_HEAD] = p
+    if before >= 0:
+        piece[before, YOUNG_PREV] = p
+    else:
+        b.group[g, YOUNG_TAIL] = p
+
+
+@kernel
+def displace_young(b: Books, f: Facts, p: int) -> None:
+    """Take a piece out of the young list, if it is there."""
+    piece = b.piece
+    if piece[p, IS_YOUNG] == 0:
+        return
+    g = f.group_local[piece[p, SECURITY]]
+    after, before = piece[p, YOUNG_PREV], piece[p, YOUNG_NEXT]
+    if after >= 0:
+        piece[after, YOUNG_NEXT] = before
+    else:
+        b.group[g, YOUNG_HEAD] = before
+    if before >= 0:
+        piece[before, YOUNG_PREV] = after
+    else:
+        b.group[g, YOUNG_TAIL] = after
+    piece[p, IS_YOUNG] = 0
+
+
+@kernel
+def split_off(b: Books, p: int, quantity: int) -> int:
+    """A new piece with `quantity` of p's shares and their part of its money; p keeps the rest.
+
+    The new piece stands in no list. `held` is not touched: the caller places or closes it.
+    """
+    piece = b.piece
+    q = new_piece(b)
+    birth = piece[q, BIRTH]
+    left = piece[p, QUANTITY]
+    piece[q, :] = piece[p, :]
+    piece[q, BIRTH], piece[q, IS_YOUNG] = birth, 0
+    piece[q, QUANTITY] = quantity
+    piece[q, BASIS] = part(piece[p, BASIS], quantity, left)
+    piece[q, LOSS_BASIS] = part(piece[p, LOSS_BASIS], quantity, left)
+    piece[q, PROCEEDS] = part(piece[p, PROCEEDS], quantity, left)
+    piece[p, QUANTITY] -= quantity
+    piece[p, BASIS] -= piece[q, BASIS]
+    piece[p, LOSS_BASIS] -= piece[q, LOSS_BASIS]
+    piece[p, PROCEEDS] -= piece[q, PROCEEDS]
+    return q
+
+
+@kernel
+def report(b: Books, row: int, code: int, wanted: int, held: int) -> None:
+    """Note that a transaction contradicts the others; `fold` has made room."""
+    n = b.counts[N_PROBLEMS]
+    b.problem[n, P_ROW], b.problem[n, P_CODE] = row, code
+    b.problem[n, P_WANTED], b.problem[n, P_HELD] = wanted, held
+    b.counts[N_PROBLEMS] += 1
