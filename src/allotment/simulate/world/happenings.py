@@ -1,0 +1,123 @@
+"""What a company's actions do to the lots on a shelf.
+
+Splits multiply lots; a spin-off moves basis to the child in proportion to value and tacks its
+holding period; a stock merger exchanges lots; an exit pays cash. A custodian without fractions
+sells the fraction of each lot at the close.
+"""
+
+from __future__ import annotations
+
+from allotment.compiled import kernel
+from allotment.simulate.world.shelf import (
+    NANO,
+    SPLIT_EVENT,
+    VALUE_DIVISOR,
+    Journal,
+    Shelf,
+    drop_empty,
+    find_lots,
+    put_lot,
+    sell_parts,
+    write,
+)
+from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT, Tape
+from allotment.units import mul_div
+
+
+@kernel
+def accrue_dividends(tape: Tape, shelf: Shelf, slot: int, t: int) -> None:
+    """Dividends of session t on what was held before it."""
+    for d in range(tape.dividend_start[t], tape.dividend_start[t + 1]):
+        held = shelf.position[slot, tape.dividend_sec[d]]
+        if held > 0:
+            shelf.accrued[slot] += mul_div(held, tape.dividend_micros[d], VALUE_DIVISOR)
+
+
+@kernel
+def apply_actions(
+    tape: Tape, shelf: Shelf, out: Journal, account: int, slot: int, t: int, step: int, record: bool
+) -> None:
+    """All actions of session t, in the tape's order."""
+    for action in range(tape.action_start[t], tape.action_start[t + 1]):
+        sec = tape.action_sec[action]
+        if shelf.position[slot, sec] == 0:
+            continue
+        kind = tape.action_kind[action]
+        if kind == SPLIT:
+            if record:
+                write(out, account, t, SPLIT_EVENT, sec, 0, 0, action)
+            _multiply(shelf, slot, sec, tape.action_new[action], tape.action_old[action])
+            _sell_fractions(tape, shelf, out, account, slot, t, sec, step, record)
+        elif kind == EXIT:
+            n = find_lots(shelf, slot, sec)
+            for k in range(n):
+                shelf.part[k] = shelf.quantity[slot, shelf.rows[k]]
+            sell_parts(tape, shelf, out, account, slot, t, sec, tape.action_micros[action], n, record)
+        elif kind == MERGER:
+            _exchange(tape, shelf, slot, action)
+            _sell_fractions(tape, shelf, out, account, slot, t, tape.action_other[action], step, record)
+        elif kind == SPIN_OFF:
+            _spin_off(tape, shelf, slot, t, action)
+            if tape.action_other[action] >= 0:
+                _sell_fractions(tape, shelf, out, account, slot, t, tape.action_other[action], step, record)
+
+
+@kernel
+def _multiply(shelf: Shelf, slot: int, sec: int, new: int, old: int) -> None:
+    n = find_lots(shelf, slot, sec)
+    total = 0
+    for k in range(n):
+        i = shelf.rows[k]
+        shelf.quantity[slot, i] = mul_div(shelf.quantity[slot, i], new, old)
+        total += shelf.quantity[slot, i]
+    shelf.position[slot, sec] = total
+    drop_empty(shelf, slot, n)
+
+
+@kernel
+def _exchange(tape: Tape, shelf: Shelf, slot: int, action: int) -> None:
+    sec, other = tape.action_sec[action], tape.action_other[action]
+    n = find_lots(shelf, slot, sec)
+    for k in range(n):
+        i = shelf.rows[k]
+        shelf.sec[slot, i] = other
+        shelf.quantity[slot, i] = mul_div(
+            shelf.quantity[slot, i], tape.action_new[action], tape.action_old[action]
+        )
+        shelf.position[slot, other] += shelf.quantity[slot, i]
+    shelf.position[slot, sec] = 0
+    drop_empty(shelf, slot, n)
+
+
+@kernel
+def _spin_off(tape: Tape, shelf: Shelf, slot: int, t: int, action: int) -> None:
+    """Child lots beside the parent's; a child that nobody prices comes as cash at its value."""
+    sec, child = tape.action_sec[action], tape.action_other[action]
+    n = find_lots(shelf, slot, sec)
+    for k in range(n):
+        i = shelf.rows[k]
+        held = shelf.quantity[slot, i]
+        stays = mul_div(held, tape.price_micros[t, sec], VALUE_DIVISOR)
+        leaves = mul_div(held, tape.action_micros[action], VALUE_DIVISOR)
+        received = mul_div(held, tape.action_new[action], tape.action_old[action])
+        if leaves == 0 or (child >= 0 and received == 0):
+            continue
+        basis = mul_div(shelf.basis[slot, i], leaves, leaves + stays)
+        shelf.basis[slot, i] -= basis
+        if child < 0:
+            shelf.cash[slot] += leaves
+            continue
+        put_lot(shelf, slot, child, received, basis, shelf.acquired[slot, i], -1, 0)
+
+
+@kernel
+def _sell_fractions(
+    tape: Tape, shelf: Shelf, out: Journal, account: int, slot: int, t: int, sec: int, step: int, record: bool
+) -> None:
+    """Where only whole shares can be held, the fraction of each lot is paid out."""
+    if step < NANO:
+        return
+    n = find_lots(shelf, slot, sec)
+    for k in range(n):
+        shelf.part[k] = shelf.quantity[slot, shelf.rows[k]] % NANO
+    sell_parts(tape, shelf, out, account, slot, t, sec, tape.price_micros[t, sec], n, record)

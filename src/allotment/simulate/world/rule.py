@@ -1,0 +1,387 @@
+"""The plain rule by which a sample account trades.
+
+On its trading days an account sells lots that stand far below their basis and puts the proceeds
+into other names of the same sector, trims what has grown far above its share, and invests cash
+into what it holds too little of. Nothing that the household sold at a loss is bought for 30
+days, nothing bought within 30 days is sold at a loss. It is no optimiser: a few hundred
+names stand for the index, and each purchase is large enough to be worth its lot.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from allotment.compiled import kernel
+from allotment.simulate.world.shelf import (
+    NANO,
+    WASH_DAYS,
+    Journal,
+    Shelf,
+    buy,
+    find_lots,
+    sell_parts,
+)
+from allotment.simulate.world.tape import Tape
+from allotment.units import Bools, Codes, Floats, Index, Ints
+
+_TOP_SHARE = 0.6  # of an account's names are the largest of the index; the rest is a sample
+_TRIM_ABOVE = 2.0  # times the target …
+_TRIM_SLACK = 0.004  # … and so much of the account on top
+_TRIMS_MAX = 12
+_TRIM_GAIN_MAX = 0.35  # of value: a taxable account keeps what has gained more
+_HARVESTS_MAX = 20
+_IDLE_CASH = 0.006  # of the account: less is not worth a purchase
+_PARTS_OF_PROCEEDS = 3  # names that share the proceeds of one harvested name
+_ROOM_LEFT = 400  # lots: an account this near its limit buys a few names only
+CENTS = 100.0
+
+
+class Plans(NamedTuple):
+    """What A accounts do through the years; rows as in the book's account table."""
+
+    household_start: Index  # (H + 1,) offsets into accounts
+    opened: Index  # (A,) session
+    starts: Index  # first trading day, `opened` or later
+    taxable: Bools
+    step: Ints  # billionths of a share
+    every: Index  # sessions between trading days
+    names: Index  # how many the account samples the index with
+    buys_max: Index  # names a purchase of cash is spread over
+    lots_max: Index
+    harvest_below: Floats  # loss as a fraction of basis
+    harvest_last: Index  # session after which losses are left alone
+    cash_weight: Floats
+    kept: Index  # column that is never traded, -1 none
+    legacy_gain_max: Floats  # lots with more gain (of value) are not sold to trim
+    style: Codes  # row of `lottery`, 0 to 63
+    lottery: Floats  # (64, N) decides which of the smaller names an account samples
+    allowed: Bools  # (A, N)
+    flow_start: Ints  # (A + 1,)
+    flow_session: Index
+    flow_cents: Ints  # deposits, withdrawals negative
+    legacy_start: Ints  # (A + 1,)
+    legacy_sec: Index
+    legacy_quantity: Ints
+    legacy_basis: Ints
+    legacy_acquired: Ints
+
+
+class Desk(NamedTuple):
+    """Scratch of one trading day, shape (N,) each; dollars are floats here, for choosing only."""
+
+    value: Floats
+    target: Floats  # weights
+    bound: Floats  # weights: what the index has, for names outside the sample
+    loss: Floats
+    order: Floats
+
+
+@kernel
+def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: int, t: int) -> float:
+    """Fill `value`, `target` and `bound`; returns the account's value with its cash, in dollars."""
+    file = tape.bench_row[t]
+    top = np.int64(_TOP_SHARE * plans.names[a])
+    rest = max(tape.members[file] - top, 1)
+    chance = min(1.0, (plans.names[a] - top) / rest)
+    account_usd = shelf.cash[slot] / CENTS
+    total = 0.0
+    for i in range(desk.value.shape[0]):
+        held = shelf.position[slot, i]
+        desk.value[i] = held * 1e-15 * tape.price_micros[t, i] if held > 0 else 0.0
+        account_usd += desk.value[i]
+        weight = tape.bench[file, i] if plans.allowed[a, i] else 0.0
+        desk.bound[i] = weight
+        if tape.rank[file, i] >= top:
+            weight = weight / chance if plans.lottery[plans.style[a], i] < chance else 0.0
+        desk.target[i] = weight
+        total += weight
+    if total > 0.0:
+        for i in range(desk.target.shape[0]):
+            desk.target[i] *= (1.0 - plans.cash_weight[a]) / total
+    return account_usd
+
+
+@kernel
+def trade(
+    tape: Tape, plans: Plans, shelf: Shelf, out: Journal, desk: Desk, a: int, slot: int, t: int, record: bool
+) -> None:
+    """One trading day of one account: harvest, trim, invest."""
+    if tape.bench_row[t] < 0:
+        return
+    account_usd = appraise(tape, plans, shelf, desk, a, slot, t)
+    if plans.taxable[a] and t <= plans.harvest_last[a]:
+        _harvest(tape, plans, shelf, out, desk, a, slot, t, account_usd, record)
+    _trim(tape, plans, shelf, out, desk, a, slot, t, account_usd, record)
+    spare_usd = shelf.cash[slot] / CENTS - plans.cash_weight[a] * account_usd
+    if spare_usd > _IDLE_CASH * account_usd:
+        _invest(tape, plans, shelf, out, desk, a, slot, t, account_usd, spare_usd, record)
+
+
+@kernel
+def raise_cash(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    desk: Desk,
+    a: int,
+    slot: int,
+    t: int,
+    cents: int,
+    record: bool,
+) -> None:
+    """Sell what stands highest above its target until the account has `cents` of cash, if it can."""
+    if tape.bench_row[t] < 0:
+        return
+    account_usd = appraise(tape, plans, shelf, desk, a, slot, t)
+    for _ in range(60):
+        missing_usd = (cents - shelf.cash[slot]) / CENTS
+        if missing_usd <= 0.0:
+            return
+        best, excess = -1, 0.0
+        for i in range(desk.value.shape[0]):
+            above = desk.value[i] - 0.8 * desk.target[i] * account_usd
+            if above > excess and tape.trades[t, i] and i != plans.kept[a]:
+                best, excess = i, above
+        if best < 0:
+            return
+        amount_usd = min(desk.value[best], max(missing_usd / 8.0, min(missing_usd, excess)) + 1.0)
+        before = shelf.cash[slot]
+        _sell_amount(tape, plans, shelf, out, a, slot, t, best, amount_usd, 1.0, record)
+        sold_usd = (shelf.cash[slot] - before) / CENTS
+        desk.value[best] = desk.value[best] - sold_usd if sold_usd > 0.0 else 0.0
+
+
+@kernel
+def _harvest(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    desk: Desk,
+    a: int,
+    slot: int,
+    t: int,
+    account_usd: float,
+    record: bool,
+) -> None:
+    """Sell the lots far below their basis, name by name, the largest loss first."""
+    desk.loss[:] = 0.0
+    for k in range(shelf.n_lots[slot]):
+        i = shelf.sec[slot, k]
+        if tape.trades[t, i] and _is_low(tape, plans, shelf, a, slot, t, k):
+            desk.loss[i] += (
+                shelf.basis[slot, k] / CENTS - shelf.quantity[slot, k] * 1e-15 * tape.price_micros[t, i]
+            )
+    worth_usd = max(40.0, 1e-4 * account_usd)
+    for _ in range(_HARVESTS_MAX):
+        i = int(np.argmax(desk.loss))
+        if desk.loss[i] < worth_usd:
+            return
+        desk.loss[i] = 0.0
+        if tape.day[t] - shelf.bought_on[tape.group[i]] <= WASH_DAYS or i == plans.kept[a]:
+            continue
+        n = find_lots(shelf, slot, i)
+        for k in range(n):
+            if _is_low(tape, plans, shelf, a, slot, t, shelf.rows[k]):
+                shelf.part[k] = shelf.quantity[slot, shelf.rows[k]]
+        cents = sell_parts(tape, shelf, out, a, slot, t, i, tape.price_micros[t, i], n, record)
+        desk.value[i] -= cents / CENTS
+        _replace(tape, plans, shelf, out, desk, a, slot, t, i, cents / CENTS, account_usd, record)
+
+
+@kernel
+def _is_low(tape: Tape, plans: Plans, shelf: Shelf, a: int, slot: int, t: int, k: int) -> bool:
+    basis_usd = shelf.basis[slot, k] / CENTS
+    value_usd = shelf.quantity[slot, k] * 1e-15 * tape.price_micros[t, shelf.sec[slot, k]]
+    return bool(value_usd < (1.0 - plans.harvest_below[a]) * basis_usd)
+
+
+@kernel
+def _may_buy(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, t: int, i: int) -> bool:
+    return bool(
+        desk.bound[i] > 0.0
+        and tape.trades[t, i]
+        and i != plans.kept[a]
+        and shelf.blocked_until[tape.group[i]] < tape.day[t]
+    )
+
+
+@kernel
+def _replace(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    desk: Desk,
+    a: int,
+    slot: int,
+    t: int,
+    sold: int,
+    proceeds_usd: float,
+    account_usd: float,
+    record: bool,
+) -> None:
+    """Spend the proceeds on the least held names of the same sector."""
+    left_usd = proceeds_usd
+    for _ in range(_PARTS_OF_PROCEEDS):
+        best, room_usd = -1, 0.0
+        for i in range(desk.value.shape[0]):
+            if tape.sector[i] == tape.sector[sold] and _may_buy(tape, plans, shelf, desk, a, t, i):
+                wanted_usd = 1.5 * max(desk.bound[i], desk.target[i]) * account_usd - desk.value[i]
+                if wanted_usd > room_usd:
+                    best, room_usd = i, wanted_usd
+        if best < 0:
+            return
+        spend_usd = min(left_usd, max(room_usd, proceeds_usd / _PARTS_OF_PROCEEDS))
+        spent = _buy_amount(tape, plans, shelf, out, a, slot, t, best, spend_usd, record)
+        if spent <= 0.0:
+            return
+        desk.value[best] += spent
+        left_usd -= spent
+        if left_usd < 0.1 * proceeds_usd:
+            return
+
+
+@kernel
+def _trim(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    desk: Desk,
+    a: int,
+    slot: int,
+    t: int,
+    account_usd: float,
+    record: bool,
+) -> None:
+    """Sell the excess of the names furthest above their share, highest basis first."""
+    for i in range(desk.value.shape[0]):
+        desk.order[i] = 0.0
+        if desk.value[i] > 0.0 and tape.trades[t, i] and i != plans.kept[a]:
+            goal = max(desk.target[i], desk.bound[i])
+            if desk.value[i] > (_TRIM_ABOVE * goal + (_TRIM_SLACK if goal > 0.0 else 0.0)) * account_usd:
+                desk.order[i] = desk.value[i] - goal * account_usd
+    gain_max = plans.legacy_gain_max[a] if plans.taxable[a] else 1.0
+    for _ in range(_TRIMS_MAX):
+        i = int(np.argmax(desk.order))
+        if desk.order[i] < max(100.0, 2e-4 * account_usd):
+            return
+        before = shelf.cash[slot]
+        _sell_amount(tape, plans, shelf, out, a, slot, t, i, desk.order[i], gain_max, record)
+        desk.value[i] -= (shelf.cash[slot] - before) / CENTS
+        desk.order[i] = 0.0
+
+
+@kernel
+def _invest(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    desk: Desk,
+    a: int,
+    slot: int,
+    t: int,
+    account_usd: float,
+    spare_usd: float,
+    record: bool,
+) -> None:
+    """Spread spare cash over the names that the account holds too little of."""
+    ticket_usd = max(50.0, 2e-4 * account_usd)
+    is_first = spare_usd > 0.5 * account_usd
+    names_max = plans.names[a] if is_first else plans.buys_max[a]
+    if shelf.n_lots[slot] > plans.lots_max[a] - _ROOM_LEFT and not is_first:
+        names_max = 5
+    names_max = min(
+        names_max, plans.lots_max[a] - shelf.n_lots[slot], np.int64(spare_usd / (0.2 * ticket_usd))
+    )
+    for i in range(desk.value.shape[0]):
+        short_usd = desk.target[i] * account_usd - desk.value[i]
+        wanted = short_usd > 0.2 * ticket_usd and _may_buy(tape, plans, shelf, desk, a, t, i)
+        desk.order[i] = -short_usd if wanted else 0.0
+    if names_max <= 0:
+        return
+    places = np.argsort(desk.order)[:names_max]
+    total_usd = 0.0
+    for i in places:
+        total_usd -= desk.order[i]
+    if total_usd <= 0.0:
+        return
+    scale = min(spare_usd / total_usd, 1.5)
+    carried_usd = 0.0  # what whole shares leave over goes to the next name
+    for i in places:
+        if desk.order[i] >= 0.0:
+            return
+        share_usd = -desk.order[i] * scale
+        price_usd = tape.price_micros[t, i] / 1e6
+        budget_usd = min(share_usd + carried_usd, max(2.0 * share_usd, price_usd))
+        spent = _buy_amount(tape, plans, shelf, out, a, slot, t, i, budget_usd, record)
+        carried_usd += share_usd - spent
+
+
+@kernel
+def _buy_amount(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    a: int,
+    slot: int,
+    t: int,
+    i: int,
+    amount_usd: float,
+    record: bool,
+) -> float:
+    """Buy at most so many dollars of a name, in steps of its venue; returns dollars spent."""
+    amount_usd = min(amount_usd, shelf.cash[slot] / CENTS - 0.01)
+    if amount_usd <= 0.0:
+        return 0.0
+    steps = np.int64(amount_usd * 1e6 / tape.price_micros[t, i] * (NANO / plans.step[a]))
+    return buy(tape, shelf, out, a, slot, t, i, steps * plans.step[a], record) / CENTS
+
+
+@kernel
+def _sell_amount(
+    tape: Tape,
+    plans: Plans,
+    shelf: Shelf,
+    out: Journal,
+    a: int,
+    slot: int,
+    t: int,
+    i: int,
+    amount_usd: float,
+    gain_max: float,
+    record: bool,
+) -> None:
+    """Sell about so many dollars of a name, lots of the highest basis first; no lot with more
+    gain than `gain_max` of its value, and no loss within 30 days of a purchase."""
+    micros = tape.price_micros[t, i]
+    steps = np.int64(np.ceil(amount_usd * 1e6 / micros * (NANO / plans.step[a])))
+    left = steps * plans.step[a]
+    is_young = tape.day[t] - shelf.bought_on[tape.group[i]] <= WASH_DAYS
+    n = find_lots(shelf, slot, i)
+    for _ in range(n):
+        if left <= 0:
+            break
+        best, highest = -1, -1.0
+        for k in range(n):
+            row = shelf.rows[k]
+            if shelf.part[k] > 0:
+                continue
+            basis_usd = shelf.basis[slot, row] / CENTS
+            value_usd = shelf.quantity[slot, row] * 1e-15 * micros
+            unit = basis_usd / shelf.quantity[slot, row]
+            if value_usd - basis_usd > gain_max * value_usd or (is_young and value_usd < basis_usd):
+                continue
+            if unit > highest:
+                best, highest = k, unit
+        if best < 0:
+            break
+        shelf.part[best] = min(left, shelf.quantity[slot, shelf.rows[best]])
+        left -= shelf.part[best]
+    sell_parts(tape, shelf, out, a, slot, t, i, micros, n, record)
