@@ -11,6 +11,7 @@ table's column, which must be the same, for nothing is converted:
     bool → boolean              datetime64[D] → date, NaT is null
     pyarrow string or binary → text or bytea, nulls kept
     `Nullable(values, is_null)` → the type of its values
+    `Slices(data, starts, lengths)` → bytea
     `Json(texts)` → jsonb
 """
 
@@ -50,6 +51,18 @@ class Nullable:
 
 
 @dataclass(frozen=True, slots=True)
+class Slices:
+    """Byte strings: row i is data[starts[i]:starts[i] + lengths[i]]; length -1 is null."""
+
+    data: Bytes
+    starts: Ints
+    lengths: Ints
+
+    def __len__(self) -> int:
+        return int(self.starts.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Json:
     """JSON texts; None is null."""
 
@@ -57,15 +70,6 @@ class Json:
 
     def __len__(self) -> int:
         return len(self.texts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One column as bytes: row i is data[starts[i]:starts[i] + lengths[i]]; length -1 is null."""
-
-    data: Bytes
-    starts: Ints
-    lengths: Ints
 
 
 def encode(columns: Sequence[Any]) -> Iterator[memoryview]:
@@ -84,7 +88,7 @@ def encode(columns: Sequence[Any]) -> Iterator[memoryview]:
     yield memoryview(_TRAILER)
 
 
-def _encode_rows(fields: Sequence[_Field]) -> Bytes:
+def _encode_rows(fields: Sequence[Slices]) -> Bytes:
     size = np.full(fields[0].starts.shape[0], 2 + 4 * len(fields), np.int64)
     for field in fields:
         size += np.maximum(field.lengths, 0)
@@ -117,9 +121,12 @@ def _put_field(out: Bytes, position: Ints, data: Bytes, starts: Ints, lengths: I
         position[i] = at + max(length, 0)
 
 
-def _field(column: Any, rows: slice) -> _Field:
+def _field(column: Any, rows: slice) -> Slices:
     if isinstance(column, Nullable):
         return _fixed(column.values[rows], np.asarray(column.is_null[rows], np.bool_))
+    if isinstance(column, Slices):
+        starts, lengths = column.starts[rows], column.lengths[rows]
+        return Slices(column.data, np.ascontiguousarray(starts), np.ascontiguousarray(lengths))
     if isinstance(column, Json):
         return _variable_of([None if t is None else b"\1" + t.encode() for t in column.texts[rows]])
     if isinstance(column, np.ndarray):
@@ -132,7 +139,7 @@ def _field(column: Any, rows: slice) -> _Field:
     return _variable(column[rows])
 
 
-def _fixed(values: NDArray[Any], is_null: Bools | None) -> _Field:
+def _fixed(values: NDArray[Any], is_null: Bools | None) -> Slices:
     if values.dtype.kind == "M":
         values = (values.astype("M8[D]") - _EPOCH).astype(np.int64).astype(np.int32)
     wire = np.dtype(_WIRE[f"{values.dtype.kind}{values.dtype.itemsize}"])
@@ -141,16 +148,16 @@ def _fixed(values: NDArray[Any], is_null: Bools | None) -> _Field:
     lengths = np.full(n, wire.itemsize, np.int64)
     if is_null is not None:
         lengths[is_null] = -1
-    return _Field(data, np.arange(n, dtype=np.int64) * wire.itemsize, lengths)
+    return Slices(data, np.arange(n, dtype=np.int64) * wire.itemsize, lengths)
 
 
-def _variable_of(values: Sequence[bytes | None]) -> _Field:
+def _variable_of(values: Sequence[bytes | None]) -> Slices:
     import pyarrow as pa
 
     return _variable(pa.array(values, pa.large_binary()))
 
 
-def _variable(column: pa.Array) -> _Field:
+def _variable(column: pa.Array) -> Slices:
     """Text or bytes from Arrow's own buffers, without a copy."""
     import pyarrow as pa
 
@@ -169,4 +176,4 @@ def _variable(column: pa.Array) -> _Field:
     lengths = offsets[1:] - offsets[:-1]
     if column.null_count:
         lengths = np.where(column.is_null().to_numpy(zero_copy_only=False), -1, lengths)
-    return _Field(data, np.ascontiguousarray(offsets[:-1]), lengths)
+    return Slices(data, np.ascontiguousarray(offsets[:-1]), lengths)

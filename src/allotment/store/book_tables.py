@@ -6,83 +6,205 @@ id. `account_ids=None` means the whole book.
 
 from __future__ import annotations
 
+import difflib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
+from typing import Any
+
+import numpy as np
+from psycopg import sql
 
 from allotment.book.household import Account, Household, Sleeve, Taxpayer
-from allotment.book.mandate import Mandate
+from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.book.venue import Venue
-from allotment.store.session import FirmStore
+from allotment.errors import DataError, UsageError
+from allotment.store import records
+from allotment.store.session import FirmStore, some_ids
 from allotment.units import Ints
+
+_WRITER = "written_by"
+# Columns of the table beside the mandate's body.
+_MANDATE_KEYS = ("account_id", "version", "effective", "requested_by", "approved_by")
 
 
 def save_venues(firm: FirmStore, venues: Sequence[Venue]) -> int:
     """Insert or replace by code."""
-    raise NotImplementedError
+    return records.upsert(firm, "venue", venues, ["code"], _WRITER)
 
 
 def load_venues(firm: FirmStore) -> dict[str, Venue]:
     """Every venue by its code."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM venue ORDER BY code").format(records.columns(Venue))
+    return {one.code: one for one in firm.rows(Venue, query)}
 
 
 def save_households(firm: FirmStore, households: Sequence[Household]) -> int:
     """Insert or replace by id."""
-    raise NotImplementedError
+    return records.upsert(firm, "household", households, ["household_id"], _WRITER)
 
 
 def load_households(firm: FirmStore) -> tuple[Household, ...]:
     """Every household."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM household ORDER BY household_id").format(records.columns(Household))
+    return tuple(firm.rows(Household, query))
 
 
 def lock_households(firm: FirmStore, household_ids: Sequence[int] | Ints) -> Ints:
-    """Lock the households until the transaction ends; their versions, in the order of the ids."""
-    raise NotImplementedError
+    """Lock the households until the transaction ends; their versions, in the order of the ids.
+
+    Raises DataError for a household that is not there. Locks are taken in order of the id, so two
+    programs that lock the same households do not wait for each other in a ring.
+    """
+    ids = [int(one) for one in household_ids]
+    found = dict(
+        firm.connection()
+        .execute(
+            "SELECT household_id, version FROM household WHERE household_id = ANY(%s) "
+            "ORDER BY household_id FOR NO KEY UPDATE",
+            [ids],
+        )
+        .fetchall()
+    )
+    missing = [one for one in ids if one not in found]
+    if missing:
+        raise DataError(
+            f"there is no household {', '.join(map(str, missing[:20]))}; import households first."
+        )
+    return np.array([found[one] for one in ids], np.int64)
 
 
 def save_taxpayers(firm: FirmStore, taxpayers: Sequence[Taxpayer]) -> int:
     """Insert or replace by id."""
-    raise NotImplementedError
+    return records.upsert(firm, "taxpayer", taxpayers, ["taxpayer_id"], _WRITER)
 
 
 def load_taxpayers(firm: FirmStore) -> tuple[Taxpayer, ...]:
     """Every taxpayer."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM taxpayer ORDER BY taxpayer_id").format(records.columns(Taxpayer))
+    return tuple(firm.rows(Taxpayer, query))
 
 
 def save_accounts(firm: FirmStore, accounts: Sequence[Account]) -> int:
     """Insert or replace by id."""
-    raise NotImplementedError
+    return records.upsert(firm, "account", accounts, ["account_id"], _WRITER)
 
 
 def load_accounts(firm: FirmStore, account_ids: Sequence[int] | Ints | None = None) -> tuple[Account, ...]:
     """Accounts by id."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM account WHERE {} ORDER BY account_id").format(
+        records.columns(Account), some_ids(account_ids, "account_id")
+    )
+    return tuple(firm.rows(Account, query))
 
 
 def find_account(firm: FirmStore, code: str) -> Account:
     """The account of a code. Raises UsageError when there is none, naming the nearest codes."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM account WHERE code = %s").format(records.columns(Account))
+    found = firm.rows(Account, query, [code])
+    if found:
+        return found[0]
+    codes = [str(one) for (one,) in firm.connection().execute("SELECT code FROM account ORDER BY code")]
+    near = difflib.get_close_matches(code, codes, n=5, cutoff=0.5) or codes[:5]
+    hint = f"Codes near it: {', '.join(near)}." if near else "The firm has no accounts yet."
+    raise UsageError(f"there is no account {code!r} in firm {firm.firm}. {hint}")
 
 
 def save_sleeves(firm: FirmStore, sleeves: Sequence[Sleeve]) -> int:
     """Insert or replace by id."""
-    raise NotImplementedError
+    return records.upsert(firm, "sleeve", sleeves, ["sleeve_id"], _WRITER)
 
 
 def load_sleeves(firm: FirmStore, account_ids: Sequence[int] | Ints | None = None) -> tuple[Sleeve, ...]:
     """Sleeves by account and id."""
-    raise NotImplementedError
+    query = sql.SQL("SELECT {} FROM sleeve WHERE {} ORDER BY account_id, sleeve_id").format(
+        records.columns(Sleeve), some_ids(account_ids, "account_id")
+    )
+    return tuple(firm.rows(Sleeve, query))
 
 
 def save_mandates(firm: FirmStore, mandates: Sequence[Mandate]) -> int:
-    """Append versions; one that is stored already is left, and refused if its content differs."""
-    raise NotImplementedError
+    """Append versions; one that is stored already is left. Returns how many were new.
+
+    Raises DataError when a stored version has other content: a change is a new version.
+    """
+    listed = {(one.account_id, one.version): one for one in mandates}
+    if not listed:
+        return 0
+    with firm.transaction() as connection:
+        stored = {(one.account_id, one.version): one for one in _stored(firm, [key[0] for key in listed])}
+        changed = [key for key, one in listed.items() if key in stored and stored[key] != one]
+        if changed:
+            shown = ", ".join(f"account {account} version {version}" for account, version in changed[:10])
+            raise DataError(
+                f"mandates are stored already with other content: {shown}. Give a change the next version."
+            )
+        fresh = [one for key, one in listed.items() if key not in stored]
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY mandate (account_id, version, effective, requested_by, approved_by, body) FROM STDIN"
+            ) as copy,
+        ):
+            for one in fresh:
+                copy.write_row([*(getattr(one, name) for name in _MANDATE_KEYS), _body(one)])
+    return len(fresh)
 
 
 def load_mandates(
     firm: FirmStore, asof: date, account_ids: Sequence[int] | Ints | None = None
 ) -> tuple[Mandate, ...]:
-    """The version in force on `asof` of each account, by account."""
-    raise NotImplementedError
+    """The version in force on `asof` of each account, by account: the highest that is effective."""
+    found = firm.connection().execute(
+        sql.SQL(
+            "SELECT DISTINCT ON (account_id) account_id, version, effective, requested_by, approved_by, body "
+            "FROM mandate WHERE effective <= {} AND {} ORDER BY account_id, version DESC"
+        ).format(asof, some_ids(account_ids, "account_id"))
+    )
+    return tuple(_mandate(*row) for row in found)
+
+
+def _stored(firm: FirmStore, account_ids: Sequence[int]) -> list[Mandate]:
+    found = firm.connection().execute(
+        sql.SQL(
+            "SELECT account_id, version, effective, requested_by, approved_by, body FROM mandate WHERE {}"
+        ).format(some_ids(account_ids, "account_id"))
+    )
+    return [_mandate(*row) for row in found]
+
+
+def _body(mandate: Mandate) -> str:
+    body = {name: value for name, value in asdict(mandate).items() if name not in _MANDATE_KEYS}
+    return json.dumps(body)
+
+
+def _mandate(
+    account_id: int,
+    version: int,
+    effective: date,
+    requested_by: str,
+    approved_by: str,
+    body: dict[str, Any],
+) -> Mandate:
+    special: dict[str, Any] = {
+        "benchmark": tuple((str(code), float(weight)) for code, weight in body["benchmark"]),
+        "restrictions": tuple(
+            Restriction(one["security_id"], RestrictionKind(one["kind"])) for one in body["restrictions"]
+        ),
+        "tilts": tuple(Tilt(one["score"], one["strength"]) for one in body["tilts"]),
+    }
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in body.items()
+        if name not in special
+    }
+    return Mandate(
+        account_id=account_id,
+        version=version,
+        effective=effective,
+        requested_by=requested_by,
+        approved_by=approved_by,
+        **special,
+        **plain,
+    )

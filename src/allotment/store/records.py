@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from enum import Enum
@@ -16,16 +15,20 @@ if TYPE_CHECKING:
 _Record = TypeVar("_Record")
 
 
-@functools.cache
-def _converters(record: Any) -> dict[str, Callable[[Any], Any]]:
+_CONVERTERS: dict[type, dict[str, Callable[[Any], Any]]] = {}
+
+
+def _converters(record: type) -> dict[str, Callable[[Any], Any]]:
     """Per field that the database gives in another type: how to make the record's own."""
-    found: dict[str, Callable[[Any], Any]] = {}
-    for name, hint in get_type_hints(record).items():
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            found[name] = hint
-        elif get_origin(hint) is tuple:
-            found[name] = tuple
-    return found
+    if record not in _CONVERTERS:
+        found: dict[str, Callable[[Any], Any]] = {}
+        for name, hint in get_type_hints(record).items():
+            if isinstance(hint, type) and issubclass(hint, Enum):
+                found[name] = hint
+            elif get_origin(hint) is tuple:
+                found[name] = tuple
+        _CONVERTERS[record] = found
+    return _CONVERTERS[record]
 
 
 def maker(record: type[_Record]) -> Callable[[Cursor[Any]], Callable[[Sequence[Any]], _Record]]:
@@ -55,10 +58,16 @@ def columns(record: type) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names(record)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as the database takes it: of an enumeration its value, of a tuple a list."""
     if isinstance(value, Enum):
         return value.value
     return list(value) if isinstance(value, tuple) else value
+
+
+def values(record: Any) -> list[Any]:
+    """A record's fields as the database takes them, in the order of `names`."""
+    return [plain(getattr(record, name)) for name in names(type(record))]
 
 
 def upsert(session: Session, table: str, records: Iterable[Any], key: Sequence[str], writer: str) -> int:
@@ -85,7 +94,7 @@ def upsert(session: Session, table: str, records: Iterable[Any], key: Sequence[s
         copying = sql.SQL("COPY pg_temp.{} ({}) FROM STDIN").format(incoming, cells)
         with connection.cursor() as cursor, cursor.copy(copying) as copy:
             for one in listed:
-                copy.write_row([_plain(getattr(one, name)) for name in kept])
+                copy.write_row(values(one))
         connection.execute(
             sql.SQL("INSERT INTO {} ({}) SELECT {} FROM pg_temp.{} ON CONFLICT ({}) DO UPDATE SET {}").format(
                 into,

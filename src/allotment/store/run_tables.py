@@ -18,15 +18,49 @@ steps stay, and nothing is done twice.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from allotment.rebalance.proposal import Proposal
-from allotment.risk.model import FactorModel
+import numpy as np
+from psycopg import sql
+
+from allotment.errors import StoreError, UsageError
+from allotment.store.model_tables import latest_model, load_model, save_model
+from allotment.store.proposal_tables import latest_proposal, load_proposals, save_proposals
 from allotment.store.session import FirmStore
 from allotment.units import Ints
+
+__all__ = [
+    "Run",
+    "RunException",
+    "RunStep",
+    "claim_step",
+    "create_run",
+    "finish_run",
+    "finish_step",
+    "latest_model",
+    "latest_proposal",
+    "latest_run",
+    "load_exceptions",
+    "load_model",
+    "load_proposals",
+    "load_run",
+    "save_exceptions",
+    "save_model",
+    "save_proposals",
+    "unfinished_run",
+]
+
+_RUNS = sql.SQL(
+    "SELECT r.run_id, kind, asof, r.state, inputs_hash, parameters, engine_version, rules_version, "
+    "n_accounts, s.n_steps, s.n_steps_done, actor_id, started_at, r.finished_at FROM run r "
+    "CROSS JOIN LATERAL (SELECT count(*)::integer AS n_steps, "
+    "count(*) FILTER (WHERE state = 'done')::integer AS n_steps_done FROM run_step s "
+    "WHERE s.run_id = r.run_id) s "
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,76 +113,131 @@ def create_run(
     steps: Sequence[Sequence[int] | Ints],
 ) -> int:
     """Start a run whose steps are the given lists of account ids; its id."""
-    raise NotImplementedError
+    with firm.transaction() as connection:
+        found = connection.execute(
+            "INSERT INTO run "
+            "(kind, asof, inputs_hash, parameters, engine_version, rules_version, n_accounts) "
+            "VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s) RETURNING run_id",
+            [
+                kind,
+                asof,
+                inputs_hash,
+                json.dumps(dict(parameters)),
+                engine_version,
+                rules_version,
+                sum(len(step) for step in steps),
+            ],
+        ).fetchone()
+        assert found is not None
+        run_id = int(found[0])
+        with (
+            connection.cursor() as cursor,
+            cursor.copy("COPY run_step (run_id, step, account_ids) FROM STDIN") as copy,
+        ):
+            for number, step in enumerate(steps):
+                copy.write_row([run_id, number, [int(one) for one in step]])
+    return run_id
 
 
 def unfinished_run(firm: FirmStore, *, kind: str, inputs_hash: str) -> Run | None:
     """The latest run of the same inputs that was interrupted, to be gone on with."""
-    raise NotImplementedError
+    found = firm.rows(
+        Run,
+        _RUNS
+        + sql.SQL(
+            "WHERE kind = %s AND inputs_hash = %s AND r.state = 'running' ORDER BY run_id DESC LIMIT 1"
+        ),
+        [kind, inputs_hash],
+    )
+    return found[0] if found else None
 
 
 def load_run(firm: FirmStore, run_id: int) -> Run:
     """One run. Raises UsageError when there is none."""
-    raise NotImplementedError
+    found = firm.rows(Run, _RUNS + sql.SQL("WHERE r.run_id = %s"), [run_id])
+    if not found:
+        raise UsageError(f"there is no run {run_id} in firm {firm.firm}.")
+    return found[0]
 
 
 def latest_run(firm: FirmStore, *, kind: str, finished: bool = True) -> Run | None:
-    """The latest run of a kind."""
-    raise NotImplementedError
+    """The latest run of a kind; by default of the finished ones."""
+    states = ["finished"] if finished else ["finished", "running"]
+    found = firm.rows(
+        Run,
+        _RUNS + sql.SQL("WHERE kind = %s AND r.state = ANY(%s) ORDER BY run_id DESC LIMIT 1"),
+        [kind, states],
+    )
+    return found[0] if found else None
 
 
 def claim_step(firm: FirmStore, run_id: int) -> RunStep | None:
     """A step that nobody has done or is doing; call it inside a transaction."""
-    raise NotImplementedError
+    found = (
+        firm.connection()
+        .execute(
+            "SELECT step, account_ids FROM run_step WHERE run_id = %s AND state = 'waiting' "
+            "ORDER BY step LIMIT 1 FOR UPDATE SKIP LOCKED",
+            [run_id],
+        )
+        .fetchone()
+    )
+    if found is None:
+        return None
+    return RunStep(run_id=run_id, step=int(found[0]), account_ids=np.array(found[1], np.int64))
 
 
 def finish_step(firm: FirmStore, step: RunStep, *, n_done: int, seconds: float) -> None:
     """Mark the claimed step as done; commits with the transaction."""
-    raise NotImplementedError
+    changed = (
+        firm.connection()
+        .execute(
+            "UPDATE run_step SET state = 'done', n_done = %s, seconds = %s, finished_at = now(), "
+            "written_by = %s WHERE run_id = %s AND step = %s AND state = 'waiting'",
+            [n_done, seconds, firm.actor_id, step.run_id, step.step],
+        )
+        .rowcount
+    )
+    if changed != 1:
+        raise StoreError(
+            f"step {step.step} of run {step.run_id} was done by somebody else; claim it inside the "
+            "transaction that finishes it."
+        )
 
 
 def finish_run(firm: FirmStore, run_id: int) -> bool:
     """Close the run and supersede older open proposals of its accounts; False while steps are left."""
-    raise NotImplementedError
-
-
-def save_proposals(firm: FirmStore, run_id: int, proposals: Sequence[Proposal]) -> None:
-    """Store what the run decided, in one COPY."""
-    raise NotImplementedError
-
-
-def load_proposals(
-    firm: FirmStore, run_id: int, account_ids: Sequence[int] | Ints | None = None
-) -> tuple[Proposal, ...]:
-    """Proposals of a run with their trades, by account."""
-    raise NotImplementedError
-
-
-def latest_proposal(firm: FirmStore, account_id: int) -> Proposal | None:
-    """The newest proposal of an account from a finished run."""
-    raise NotImplementedError
+    with firm.transaction() as connection:
+        closed = connection.execute(
+            "UPDATE run SET state = 'finished', finished_at = now() WHERE run_id = %s AND state = 'running' "
+            "AND NOT EXISTS (SELECT FROM run_step s WHERE s.run_id = run.run_id AND s.state <> 'done')",
+            [run_id],
+        ).rowcount
+        if not closed:
+            return load_run(firm, run_id).state == "finished"
+        connection.execute(
+            "UPDATE proposal old SET state = 'superseded', written_by = %s FROM proposal fresh "
+            "WHERE fresh.run_id = %s AND old.account_id = fresh.account_id AND old.run_id < fresh.run_id "
+            "AND old.state = 'proposed'",
+            [firm.actor_id, run_id],
+        )
+    return True
 
 
 def save_exceptions(firm: FirmStore, run_id: int, exceptions: Sequence[RunException]) -> None:
     """Store the accounts to look at."""
-    raise NotImplementedError
+    with (
+        firm.transaction() as connection,
+        connection.cursor() as cursor,
+        cursor.copy("COPY run_exception (run_id, account_id, cause, message) FROM STDIN") as copy,
+    ):
+        for one in exceptions:
+            copy.write_row([run_id, one.account_id, one.cause, one.message])
 
 
 def load_exceptions(firm: FirmStore, run_id: int) -> tuple[RunException, ...]:
     """Exceptions of a run, by account."""
-    raise NotImplementedError
-
-
-def save_model(firm: FirmStore, model: FactorModel) -> None:
-    """Keep a risk model under its version; one that is stored already is left."""
-    raise NotImplementedError
-
-
-def load_model(firm: FirmStore, version: str) -> FactorModel:
-    """The risk model of a version. Raises DataError when there is none."""
-    raise NotImplementedError
-
-
-def latest_model(firm: FirmStore, asof: date) -> FactorModel | None:
-    """The newest risk model whose `asof` is on or before the day."""
-    raise NotImplementedError
+    query = sql.SQL(
+        "SELECT account_id, cause, message FROM run_exception WHERE run_id = %s ORDER BY account_id, cause"
+    )
+    return tuple(firm.rows(RunException, query, [run_id]))

@@ -3,8 +3,9 @@
 A session acts as one PostgreSQL role and one actor. Every thread gets connections of its own
 (a book run uses one per worker thread), so nothing is shared and nothing needs a pool.
 
-Rows are frozen dataclasses of the core (`rows`); columns come in by binary COPY (`copy_in`)
-and go out by ADBC (`arrow`).
+Rows are frozen dataclasses of the core (`rows`). Columns come in by binary COPY (`copy_in`) and go
+out as arrays that the server aggregates, in the same transaction (`columns`), or by ADBC on a
+connection of their own, for tables that go on to Polars (`arrow`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from allotment.errors import StoreError
-from allotment.store import binary_copy
+from allotment.errors import DataError, StoreError
+from allotment.store import array_wire, binary_copy
 from allotment.store.records import maker
 
 if TYPE_CHECKING:
@@ -82,6 +83,21 @@ class Session:
             cursor.execute(query.as_string())
             return cursor.fetch_arrow_table()
 
+    def columns(
+        self, query: sql.SQL | sql.Composed, names: Sequence[str], *, by: str, blobs: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """The query's columns as arrays; it sees what this transaction has written.
+
+        names: columns of numbers, booleans or dates, without nulls. blobs: columns of bytea, each
+        given as `array_wire.Blobs`. by: one of `names`; the server sends one message for each of its values,
+        and rows come in its order (a message per row would be ten times slower).
+        """
+        statement = array_wire.aggregating(query, names, by, blobs)
+        with self.connection().cursor(binary=True) as cursor:
+            result = cursor.execute(statement).pgresult
+            assert result is not None
+            return array_wire.decode(result, names, blobs)
+
     def copy_in(self, table: str, columns: Mapping[str, Any]) -> int:
         """Append columns of equal length to a table; returns the number of rows.
 
@@ -107,6 +123,26 @@ class Session:
 
 class MarketStore(Session):
     """Writes the facts of one market schema."""
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction whose rows name one write: who, when, what.
+
+        Raises DataError when rows name a security that is not there.
+        """
+        try:
+            with self.transaction() as connection:
+                found = connection.execute(
+                    "INSERT INTO write (what) VALUES (%s) RETURNING write_id", [what]
+                ).fetchone()
+                assert found is not None
+                connection.execute("SELECT set_config('allotment.write', %s, true)", [str(found[0])])
+                yield connection
+        except psycopg.errors.ForeignKeyViolation as error:
+            raise DataError(
+                f"{what} name a security that is not in the market ({str(error).splitlines()[0]}); "
+                "save the securities first. Nothing was written."
+            ) from error
 
 
 class FirmStore(Session):

@@ -31,7 +31,7 @@ CREATE TABLE event (
     named_lots       bytea,
     UNIQUE (source, source_id)
 );
-CREATE INDEX ON event (household_id);
+CREATE INDEX ON event (household_id, ledger_seq);
 COMMENT ON TABLE event IS 'Facts about accounts in the order in which they became known; never changed, only reversed.';
 COMMENT ON COLUMN event.kind IS 'ledger.events.EventKind';
 COMMENT ON COLUMN event.source IS 'Where the fact came from; (source, source_id) arrives once, however often it is sent.';

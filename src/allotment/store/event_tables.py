@@ -1,0 +1,257 @@
+"""Events in and out of PostgreSQL: appended once, in one order, never changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+import numpy as np
+from psycopg import sql
+
+from allotment.errors import DataError
+from allotment.ledger.events import Events, EventTerms, LotsPayload
+from allotment.store import packed
+from allotment.store.array_wire import Blobs
+from allotment.store.binary_copy import Json, Slices
+from allotment.store.session import FirmStore, some_ids
+from allotment.units import Bools, Index, Ints
+
+_COLUMNS = (
+    "household_id",
+    "account_id",
+    "sleeve_id",
+    "day_seq",
+    "security_id",
+    "quantity_nano",
+    "amount_cents",
+    "order_id",
+    "other_account_id",
+    "effective",
+    "settles",
+    "kind",
+)
+# What must agree when an event of a source arrives again.
+_IDENTITY = (
+    "household_id",
+    "account_id",
+    "kind",
+    "effective",
+    "security_id",
+    "quantity_nano",
+    "amount_cents",
+)
+_PAYLOAD = packed.layout_of(LotsPayload, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedLots:
+    """Lots that sales and transfers name. Shape (n_named,)."""
+
+    event: Ints
+    line: Index
+    quantity_nano: Ints
+
+
+_NAMED = packed.layout_of(_NamedLots, 1)
+
+
+def append_events(
+    firm: FirmStore, events: Events, *, source: str, source_ids: Sequence[str] | None = None
+) -> int:
+    """Book events under the ledger's lock; returns how many were new.
+
+    `events.ledger_seq` is provisional: the batch gets the next sequences in that order. A named lot
+    whose event is in the batch is renamed with it; any other must be stored already. An event is
+    known by (source, source_ids), by default by its provisional number: one that is stored is left.
+
+    Raises DataError, with nothing written, when a stored event comes again with other content, when
+    a named lot's event is unknown, and for an account that is not in its household.
+    """
+    n_events = len(events)
+    if n_events == 0:
+        return 0
+    order = np.argsort(events.ledger_seq, kind="stable")
+    provisional = events.ledger_seq[order]
+    assert np.all(np.diff(provisional) > 0)
+    keys = [str(one) for one in events.ledger_seq.tolist()] if source_ids is None else list(source_ids)
+    if len(set(keys)) != n_events:
+        raise DataError(f"{source} has two events of the same id; nothing was written.")
+    with firm.transaction() as connection:
+        found = connection.execute("SELECT next_seq FROM ledger_head FOR UPDATE").fetchone()
+        assert found is not None
+        first = int(found[0])
+        stored = _stored_already(firm, events, source, keys)
+        is_new = (stored == 0)[order]
+        sequence = stored[order]
+        n_new = int(is_new.sum())
+        sequence[is_new] = np.arange(first, first + n_new)
+        named = _renamed(events, provisional, sequence, first)
+        rows = order[is_new]
+        connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
+        _copy_in(firm, events, rows, sequence[is_new], named, source, keys)
+    return n_new
+
+
+def last_sequence(firm: FirmStore) -> int:
+    """The sequence of the newest event, 0 when there is none."""
+    found = firm.connection().execute("SELECT next_seq - 1 FROM ledger_head").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def load_events(
+    firm: FirmStore,
+    household_ids: Sequence[int] | Ints | None = None,
+    *,
+    until_seq: int | None = None,
+    until: date | None = None,
+) -> Events:
+    """Events of households (default: all), by household and sequence.
+
+    until_seq: only what was known then. until: only what was effective on or before that day.
+    """
+    known = sql.SQL("true") if until_seq is None else sql.SQL("ledger_seq <= {}").format(until_seq)
+    effective = sql.SQL("true") if until is None else sql.SQL("effective <= {}").format(until)
+    query = sql.SQL(
+        "SELECT ledger_seq, household_id, account_id, sleeve_id, day_seq, security_id, quantity_nano, "
+        "amount_cents, order_id, other_account_id, effective, coalesce(settles, '-infinity') AS settles, kind, "
+        "convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, household_id / 64 AS block "
+        "FROM event WHERE {} AND {} AND {} ORDER BY household_id, ledger_seq"
+    ).format(some_ids(household_ids, "household_id"), known, effective)
+    found = firm.columns(
+        query, ("block", "ledger_seq", *_COLUMNS), by="block", blobs=("terms", "lots", "named_lots")
+    )
+    lots, lots_start = _unpacked(found["lots"], _PAYLOAD, LotsPayload)
+    named, named_start = _unpacked(found["named_lots"], _NAMED, _NamedLots)
+    terms, terms_ix = _terms_of(found["terms"])
+    columns = {name: found[name] for name in ("ledger_seq", *_COLUMNS)}
+    columns["kind"] = columns["kind"].astype(np.int8)
+    return Events(
+        **columns,
+        terms_ix=terms_ix,
+        lots_start=lots_start,
+        lots=lots,
+        named_start=named_start,
+        named_event=named.event,
+        named_line=named.line,
+        named_quantity_nano=named.quantity_nano,
+        terms=terms,
+    )
+
+
+# ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stored_already(firm: FirmStore, events: Events, source: str, keys: Sequence[str]) -> Ints:
+    """The stored sequence of each event, 0 where it is new. Raises DataError where content differs."""
+    sequence = np.zeros(len(events), np.int64)
+    connection = firm.connection()
+    known = connection.execute("SELECT EXISTS (SELECT FROM event WHERE source = %s)", [source]).fetchone()
+    if known == (False,):
+        return sequence
+    row_of = {key: i for i, key in enumerate(keys)}
+    found = connection.execute(
+        sql.SQL(
+            "SELECT source_id, ledger_seq, {} FROM event WHERE source = %s AND source_id = ANY(%s)"
+        ).format(sql.SQL(", ").join(map(sql.Identifier, _IDENTITY))),
+        [source, list(keys)],
+    )
+    changed = []
+    for key, seq, *stored in found:
+        row = row_of[key]
+        sequence[row] = seq
+        if stored != [getattr(events, name)[row].item() for name in _IDENTITY]:
+            changed.append(key)
+    if changed:
+        raise DataError(
+            f"{len(changed)} event(s) of {source} are booked already with other content: "
+            f"{', '.join(changed[:10])}. Events never change; book a reversal and the correction."
+        )
+    return sequence
+
+
+def _renamed(events: Events, provisional: Ints, sequence: Ints, first: int) -> Ints:
+    """The stored names of the lots that events name."""
+    at = np.minimum(np.searchsorted(provisional, events.named_event), provisional.shape[0] - 1)
+    in_batch = provisional[at] == events.named_event
+    unknown = ~in_batch & ((events.named_event >= first) | (events.named_event < 1))
+    if np.any(unknown):
+        shown = ", ".join(str(one) for one in np.unique(events.named_event[unknown])[:10])
+        raise DataError(f"events name lots of events that are not booked: {shown}; nothing was written.")
+    return np.where(in_batch, sequence[at], events.named_event)
+
+
+def _copy_in(
+    firm: FirmStore,
+    events: Events,
+    rows: Ints,
+    sequence: Ints,
+    named_event: Ints,
+    source: str,
+    keys: Sequence[str],
+) -> None:
+    import psycopg
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {"ledger_seq": sequence}
+    columns |= {name: getattr(events, name)[rows] for name in _COLUMNS}
+    if len(events.terms):
+        texts = _terms_texts(events.terms)
+        columns["terms"] = Json([texts[i] if i >= 0 else None for i in events.terms_ix[rows].tolist()])
+    named = _NamedLots(event=named_event, line=events.named_line, quantity_nano=events.named_quantity_nano)
+    columns["lots"] = _blobs(events.lots, events.lots_start, _PAYLOAD, rows)
+    columns["named_lots"] = _blobs(named, events.named_start, _NAMED, rows)
+    columns["source"] = pa.repeat(pa.scalar(source, pa.large_string()), rows.shape[0])
+    columns["source_id"] = pa.array(keys, pa.large_string()).take(pa.array(rows))
+    try:
+        firm.copy_in("event", columns)
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise DataError(
+            f"{str(error).splitlines()[0]}; save the accounts first. Nothing was written."
+        ) from error
+
+
+def _blobs(columns: Any, starts: Ints, layout: packed.Layout, rows: Ints) -> Slices:
+    data, offsets = packed.pack(columns, starts, layout)
+    lengths = np.where(np.diff(starts) > 0, np.diff(offsets), -1)
+    return Slices(data, offsets[:-1][rows], lengths[rows])
+
+
+def _terms_texts(terms: EventTerms) -> list[str]:
+    names = [f.name for f in fields(EventTerms)]
+    columns = [getattr(terms, name).tolist() for name in names]
+    return [json.dumps(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+# ── out ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _unpacked(blobs: Blobs, layout: packed.Layout, record: type[Any]) -> tuple[Any, Ints]:
+    """The rows of the blobs that are there, and their starts per event (n_events + 1,)."""
+    has_rows: Bools = np.diff(blobs.offsets) > 0
+    offsets = np.append(blobs.offsets[:-1][has_rows], blobs.offsets[-1])
+    columns, starts = packed.unpack(blobs.data, offsets, layout, record)
+    counts = np.zeros(has_rows.shape[0], np.int64)
+    counts[has_rows] = np.diff(starts)
+    each = np.zeros(has_rows.shape[0] + 1, np.int64)
+    np.cumsum(counts, out=each[1:])
+    return columns, each
+
+
+def _terms_of(blobs: Blobs) -> tuple[EventTerms, Index]:
+    """Distinct terms, and each event's row of them (-1: none)."""
+    terms_ix = np.full(blobs.offsets.shape[0] - 1, -1, np.int32)
+    row_of: dict[bytes, int] = {}
+    data = blobs.data.tobytes()
+    for i in np.flatnonzero(np.diff(blobs.offsets)).tolist():
+        text = data[blobs.offsets[i] : blobs.offsets[i + 1]]
+        terms_ix[i] = row_of.setdefault(text, len(row_of))
+    distinct = [json.loads(text) for text in row_of]
+    columns = {
+        f.name: np.array([one[f.name] for one in distinct], np.int8 if str(f.type) == "Codes" else np.int64)
+        for f in fields(EventTerms)
+    }
+    return EventTerms(**columns), terms_ix
