@@ -1,27 +1,19 @@
-"""Files of the book as records of `book` and, for lots, as the columns of opening events."""
+"""Files of clients and what they want, as records of `book`."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
 import numpy as np
 
 from allotment.book.household import Account, AccountKind, FilingStatus, Household, Sleeve, Taxpayer
-from allotment.book.lots import BasisState
 from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.book.venue import LotMode, Relief, Venue
-from allotment.feeds.book_schemas import BASIS_STATES, Origin
 from allotment.feeds.market_files import numbered
 from allotment.feeds.references import Known, listed_securities, rows_of
-from allotment.feeds.table import Table, Words, names, pairs
-from allotment.ledger.events import LotsPayload
-from allotment.units import Bools, Codes, Ints, as_day
-
-_BOUGHT = {Origin.PURCHASE, Origin.REINVEST}
+from allotment.feeds.table import Table, names, pairs
+from allotment.units import Bools
 
 
 def venues(table: Table) -> list[Venue]:
@@ -222,125 +214,3 @@ def _refuse_strange_names(table: Table, column: str, vocabulary: frozenset[str])
     rows = [row for row in np.flatnonzero(table.sound(column)).tolist() if int(words.codes[row]) in strange]
     found = [strange[int(words.codes[row])] for row in rows]
     table.refuse(rows, column, found, "correct it, or load the file that defines it first")
-
-
-# ── what accounts hold ──────────────────────────────────────────────────────────────────────
-
-
-def _open_accounts(table: Table, known: Known, asof: date, begun: frozenset[int], what: str) -> Ints:
-    """Account id per row; closed accounts and accounts whose record has begun are refused."""
-    words = table.words("account")
-    rows_of(table, "account", known.accounts, "account")
-    found = [known.accounts.get(word) for word in words.values]
-    closed = np.array([a is not None and a.closed is not None and a.closed <= asof for a in found], np.bool_)
-    again = np.array([a is not None and a.account_id in begun for a in found], np.bool_)
-    if words.values:
-        rows = np.flatnonzero(closed[words.codes])
-        texts = [f"account {a.code!r} was closed on {a.closed}" if a else "" for a in found]
-        table.refuse(
-            rows, "account", [texts[code] for code in words.codes[rows].tolist()], "leave its rows out"
-        )
-        _, first = np.unique(words.codes, return_index=True)
-        rows = np.sort(first[again[words.codes[first]]])
-        texts = [f"account {word!r} already has its {what}" for word in words.values]
-        table.refuse(
-            rows,
-            "account",
-            [texts[code] for code in words.codes[rows].tolist()],
-            "leave the account out; later changes are transactions, not a second opening",
-        )
-    return words.mapped([a.account_id if a else 0 for a in found])
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningCash:
-    """Cash by account, columns of shape (n,)."""
-
-    account_id: Ints
-    amount_cents: Ints
-
-
-def cash(table: Table, known: Known, asof: date) -> OpeningCash:
-    """Opening cash of open accounts."""
-    ids = _open_accounts(table, known, asof, known.with_cash, "opening cash")
-    table.check()
-    order = np.argsort(ids, kind="stable")
-    return OpeningCash(ids[order], table.ints("amount")[order])
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningLots:
-    """Lots of accounts whose record begins: `lots` rows `start[i]:start[i + 1]` are account i's."""
-
-    account_id: Ints  # (n_accounts,) ascending
-    start: Ints  # (n_accounts + 1,)
-    lots: LotsPayload
-
-
-def lots(table: Table, known: Known, asof: date) -> OpeningLots:
-    """Opening lots of open accounts, by account, in the order of the file."""
-    account = _open_accounts(table, known, asof, known.with_lots, "opening lots")
-    security = known.securities.ids(table, "security", asof)
-    sleeve = _sleeves_of(table, known, account)
-    table.check()
-    order = np.argsort(account, kind="stable")
-    account_ids, first = np.unique(account[order], return_index=True)
-    acquired = table.days("acquired")
-    holding = np.where(table.empty["holding_from"], acquired, table.days("holding_from"))
-    basis = table.ints("basis")
-    loss_basis = np.where(table.empty["loss_basis"], basis, table.ints("loss_basis"))
-    bought = _coded(table.words("origin"), {origin.value: origin in _BOUGHT for origin in Origin}) == 1
-    payload = LotsPayload(
-        security_id=security[order],
-        sleeve_id=sleeve[order],
-        side=_coded(table.words("side"), {"long": 1, "short": -1})[order],
-        quantity_nano=table.ints("quantity")[order],
-        basis_cents=basis[order],
-        loss_basis_cents=loss_basis[order],
-        acquired=acquired[order],
-        holding_from=holding[order],
-        purchased=np.where(bought, acquired, np.datetime64("NaT", "D"))[order],
-        order_id=_orders(table, account)[order],
-        absorbed=table.yes("absorbed").astype(np.int8)[order],
-        covered=table.yes("covered").astype(np.int8)[order],
-        basis_state=_coded(
-            table.words("basis_state"), {name: BasisState(at) for at, name in enumerate(BASIS_STATES)}
-        )[order],
-    )
-    assert as_day(asof) >= acquired.max()
-    return OpeningLots(account_ids, np.append(first, len(table)).astype(np.int64), payload)
-
-
-def _coded(words: Words, codes: Mapping[str, int]) -> Codes:
-    return words.mapped([int(codes[word]) for word in words.values]).astype(np.int8)
-
-
-def _sleeves_of(table: Table, known: Known, account: Ints) -> Ints:
-    """Sleeve id per row, 0 where the file names none."""
-    rows_of(table, "sleeve", known.sleeves, "sleeve")
-    words = table.words("sleeve")
-    owners = words.mapped([known.sleeves[w].account_id if w in known.sleeves else 0 for w in words.values])
-    foreign = np.flatnonzero((owners > 0) & (owners != account) & table.sound("sleeve", "account"))
-    table.refuse(foreign, "sleeve", "the sleeve belongs to another account", "correct one of the two")
-    return words.mapped([known.sleeves[w].sleeve_id if w in known.sleeves else 0 for w in words.values])
-
-
-def _orders(table: Table, account: Ints) -> Ints:
-    """A number per parent order of an account, 0 where none is named.
-
-    Numbers come from the names, so that a file read twice gives the same; the second highest bit
-    is set, which keeps them apart from the numbers of our own orders.
-    """
-    words = table.words("order")
-    made = np.zeros(len(table), np.int64)
-    named = np.flatnonzero(~table.empty["order"])
-    seen: dict[tuple[int, int], int] = {}
-    for row, code, owner in zip(
-        named.tolist(), words.codes[named].tolist(), account[named].tolist(), strict=True
-    ):
-        key = (owner, code)
-        if key not in seen:
-            digest = hashlib.blake2b(f"{owner}\0{words.values[code]}".encode(), digest_size=8).digest()
-            seen[key] = int.from_bytes(digest, "big") >> 2 | 1 << 61
-        made[row] = seen[key]
-    return made

@@ -52,8 +52,7 @@ def split_lines(data: bytes, file: str) -> Lines:
     flags = np.zeros(n_lines, np.int8)
     _scan(raw, start, fields, flags)
     bad = [*_flagged(view, start, flags, file)]
-    header_text = bytes(view[start[0] : start[1]]).decode(errors="replace").rstrip("\r\n")
-    header = tuple(name.strip() for name in next(csv.reader([header_text]), []))
+    header = header_of(bytes(view[start[0] : start[1]]))
     if bad and bad[0].line == 1:
         return Lines(header, b"", np.empty(0, np.int64), tuple(bad))
     ragged = (fields != len(header)) & (fields > 0) & (flags & (UNCLOSED_QUOTE | LONE_RETURN) == 0)
@@ -65,6 +64,12 @@ def split_lines(data: bytes, file: str) -> Lines:
     numbers = np.flatnonzero(~refused[1:]) + 2
     body = view[start[1] :] if blank_only else _without(view, start, refused)
     return Lines(header, body, numbers, tuple(sorted(bad, key=lambda row: row.line)))
+
+
+def header_of(line: bytes) -> tuple[str, ...]:
+    """The names of the columns in a file's first line."""
+    text = line[:100_000].removeprefix(codecs.BOM_UTF8).decode(errors="replace").rstrip("\r\n")
+    return tuple(name.strip() for name in next(csv.reader([text]), []))
 
 
 def _nothing(row: BadRow) -> Lines:
