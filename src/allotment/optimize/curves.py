@@ -12,257 +12,236 @@ The minimum over a piece of κd/2 (w−b)² + q w + c(w) is found exactly by wal
 
 from __future__ import annotations
 
-import math
-
 from allotment.compiled import kernel
-from allotment.optimize.problem import Problems, SolveOptions
-from allotment.optimize.workspace import Workspace
+from allotment.optimize.workspace import Account, Curves, Lots, Names
+from allotment.units import Floats
 
 EITHER, SELL, BUY = 0, 1, 2
 DUST = 1e-12  # weights closer than this are the same
 
 
 @kernel
-def sort_lots(work: Workspace, problem: Problems, a: int) -> None:
-    """Fill `lot_order` with each name's sellable lots (positions in the batch) by rising rate."""
-    first = problem.names_from[a]
-    n = problem.names_from[a + 1] - first
-    end = 0
-    for i in range(n):
-        name = first + i
-        start = end
-        work.lot_order_from[i] = start
-        if not problem.may_sell[name]:
-            continue
-        for lot in range(problem.lots_from[name], problem.lots_from[name + 1]):
-            barred = problem.lot_is_loss[lot] and problem.young[name] > 0.0
-            if barred or not problem.lot_sellable[lot] or problem.lot_weight[lot] <= 0.0:
-                continue
-            rate = problem.lot_tax[lot] + problem.half_spread[name]
-            rate += problem.lot_charge[a] / problem.lot_weight[lot]
-            place = end
-            while place > start and work.lot_rate[place - 1] > rate:
-                work.lot_rate[place] = work.lot_rate[place - 1]
-                work.lot_order[place] = work.lot_order[place - 1]
-                place -= 1
-            work.lot_rate[place] = rate
-            work.lot_order[place] = lot
-            end += 1
-    work.lot_order_from[n] = end
-
-
-@kernel
-def sellable_weight(work: Workspace, problem: Problems, i: int, gains_only: bool) -> float:
-    """Weight of name i (position in the account) in lots that may be sold."""
+def sellable_weight(lots: Lots, i: int, gains_only: bool) -> float:
+    """Weight of name i in lots that may be sold."""
     total = 0.0
-    for place in range(work.lot_order_from[i], work.lot_order_from[i + 1]):
-        lot = work.lot_order[place]
-        if not (gains_only and problem.lot_is_loss[lot]):
-            total += problem.lot_weight[lot]
+    for place in range(lots.start[i], lots.start[i + 1]):
+        if not (gains_only and lots.is_loss[place]):
+            total += lots.weight[place]
     return total
 
 
 @kernel
+def limit_excess(weight: float, weight_min: float, weight_max: float) -> float:
+    """How far a weight lies outside a name's limits."""
+    excess = max(weight_min - weight, weight - weight_max)
+    return excess if excess > DUST else 0.0
+
+
+@kernel
 def _add_piece(
-    work: Workspace,
-    problem: Problems,
-    a: int,
+    names: Names,
+    lots: Lots,
+    curves: Curves,
     i: int,
     piece: int,
     low: float,
     high: float,
-    gains_only: bool,
     mode: int,
     fixed: float,
 ) -> int:
     """Write the piece [low, high] of name i and its segments; returns the next piece's number.
 
-    A `high` above what is held buys, a `low` below it sells. The name's limits cut both; when
-    nothing is left, no piece is written. On purchases beyond `wash_exposed` only the part above
-    it is convex: callers cut there.
+    A `high` above what is held buys, a `low` below it sells, loss lots only in mode SELL. The
+    name's limits cut both; when nothing is left, no piece is written. A purchase beyond
+    `wash_exposed` costs its full wash; callers cut pieces there, for the cost is not convex.
     """
-    name = problem.names_from[a] + i
-    held = work.held[i]
-    low = max(low, problem.weight_min[name])
-    high = min(high, problem.weight_max[name])
+    held = names.held[i]
+    low = max(low, names.weight_min[i])
+    high = min(high, names.weight_max[i])
     if low > high + DUST:
         return piece
     high = max(low, high)
-    spread = problem.half_spread[name]
-    segment = work.segment_from[piece]
+    segment = curves.first[piece]
     cost = fixed
-    top = high
-    if top > held:
-        exposed = min(problem.wash_exposed[name], top - held)
-        inside = exposed > 0.0 and top <= held + problem.wash_exposed[name] + DUST
-        cost += spread * (top - held)
+    if high > held:
+        bought = high - held
+        exposed = names.wash_exposed[i]
+        slope = names.half_spread[i]
+        cost += slope * bought
         if exposed > 0.0:
-            cost += problem.wash_cost[name] * exposed
-        work.segment_low[segment] = max(held, low)
-        work.segment_slope[segment] = spread + (problem.wash_cost[name] if inside else 0.0)
+            cost += names.wash_cost[i] * min(exposed, bought)
+            slope += names.wash_cost[i] if bought <= exposed + DUST else 0.0
+        curves.segment_low[segment] = max(held, low)
+        curves.segment_slope[segment] = slope
         segment += 1
-        top = held
     position = held
-    for place in range(work.lot_order_from[i], work.lot_order_from[i + 1]):
+    for place in range(lots.start[i], lots.start[i + 1]):
         if position <= low + DUST:
             break
-        lot = work.lot_order[place]
-        if gains_only and problem.lot_is_loss[lot]:
+        if lots.is_loss[place] and mode != SELL:
             continue
-        end = position - problem.lot_weight[lot]
-        rate = work.lot_rate[place]
-        if end >= high:
-            cost += rate * problem.lot_weight[lot]
-        else:
-            if position > high:
-                cost += rate * (position - high)
-            work.segment_low[segment] = max(end, low)
-            work.segment_slope[segment] = -rate
+        end = position - lots.weight[place]
+        # What lies above the high end is sold in the whole piece and is part of its cost.
+        cost += lots.rate[place] * max(0.0, position - max(end, high))
+        if end < high:
+            curves.segment_low[segment] = max(end, low)
+            curves.segment_slope[segment] = -lots.rate[place]
             segment += 1
         position = end
-    work.piece_low[piece] = low
-    work.piece_high[piece] = high
-    work.piece_cost[piece] = cost
-    work.piece_mode[piece] = mode
-    work.segment_from[piece + 1] = segment
+    curves.low[piece] = low
+    curves.high[piece] = high
+    curves.cost[piece] = cost
+    curves.mode[piece] = mode
+    curves.first[piece + 1] = segment
     return piece + 1
 
 
 @kernel
-def _add_point(work: Workspace, piece: int, weight: float, mode: int, cost: float) -> int:
+def _add_point(curves: Curves, piece: int, weight: float, mode: int, cost: float) -> int:
     """Write a piece of a single weight."""
-    work.piece_low[piece] = weight
-    work.piece_high[piece] = weight
-    work.piece_cost[piece] = cost
-    work.piece_mode[piece] = mode
-    work.segment_from[piece + 1] = work.segment_from[piece]
+    curves.low[piece] = weight
+    curves.high[piece] = weight
+    curves.cost[piece] = cost
+    curves.mode[piece] = mode
+    curves.first[piece + 1] = curves.first[piece]
     return piece + 1
-
-
-@kernel
-def limit_excess(problem: Problems, name: int, weight: float) -> float:
-    """How far a weight lies outside the name's limits; name is a position in the batch."""
-    below = problem.weight_min[name] - weight
-    above = weight - problem.weight_max[name]
-    excess = max(below, above)
-    return excess if excess > DUST else 0.0
-
-
-@kernel
-def may_buy(problem: Problems, name: int) -> bool:
-    """False for a name that is barred or blocked; name is a position in the batch."""
-    blocked = problem.wash_exposed[name] > 0.0 and math.isinf(problem.wash_cost[name])
-    return bool(problem.may_buy[name] and not blocked)
 
 
 @kernel
 def _add_purchases(
-    work: Workspace, problem: Problems, a: int, i: int, piece: int, low: float, least: float, fixed: float
+    names: Names, lots: Lots, curves: Curves, i: int, piece: int, low: float, least: float, fixed: float
 ) -> int:
-    """The pieces that buy at least `least`; the first begins at `low`, below what is held or not."""
-    name = problem.names_from[a] + i
-    held = work.held[i]
-    exposed = problem.wash_exposed[name]
-    top = max(problem.weight_max[name], held)
-    if exposed > 0.0 and problem.wash_cost[name] != 0.0 and held + exposed < top:
+    """The pieces that buy at least `least`; the first begins at `low`, maybe below what is held."""
+    held = names.held[i]
+    exposed = names.wash_exposed[i]
+    top = max(names.weight_max[i], held)
+    if exposed > 0.0 and names.wash_cost[i] > 0.0 and held + exposed < top:
         if exposed > least:
-            piece = _add_piece(work, problem, a, i, piece, low, held + exposed, True, BUY, fixed)
+            piece = _add_piece(names, lots, curves, i, piece, low, held + exposed, BUY, fixed)
         low = max(low, held + max(exposed, least))
-    return _add_piece(work, problem, a, i, piece, low, top, True, BUY, fixed)
+    return _add_piece(names, lots, curves, i, piece, low, top, BUY, fixed)
 
 
 @kernel
-def _add_branches(work: Workspace, problem: Problems, a: int, i: int, piece: int, has_loss: bool) -> int:
+def _add_branches(
+    account: Account, names: Names, lots: Lots, curves: Curves, i: int, piece: int, has_loss: bool
+) -> int:
     """The pieces of a name inside its limits. Without fixed charges they share the point held."""
-    name = problem.names_from[a] + i
-    held = work.held[i]
-    least = problem.trade_min[a]
-    ticket = problem.ticket_charge[a]
-    buys = may_buy(problem, name)
-    low = held - sellable_weight(work, problem, i, False)
+    held = names.held[i]
+    least = account.trade_min
+    ticket = account.ticket_charge
+    buys = names.may_buy[i]
+    low = held - sellable_weight(lots, i, False)
     low = 0.0 if low < DUST else low
-    low_gains = low
-    if has_loss:
-        low_gains = max(0.0, held - sellable_weight(work, problem, i, True))
+    low_gains = held - sellable_weight(lots, i, True) if has_loss else low
     mode = SELL if has_loss else EITHER
-    paired = work.in_group[i]
+    paired = names.in_group[i]
     if least <= 0.0 and ticket <= 0.0:
         if has_loss or paired or not buys:
-            piece = _add_piece(work, problem, a, i, piece, low, held, False, mode, 0.0)
+            piece = _add_piece(names, lots, curves, i, piece, low, held, mode, 0.0)
         if has_loss and paired:
-            piece = _add_piece(work, problem, a, i, piece, low_gains, held, True, EITHER, 0.0)
+            piece = _add_piece(names, lots, curves, i, piece, low_gains, held, EITHER, 0.0)
         if buys:
-            piece = _add_purchases(work, problem, a, i, piece, low_gains, 0.0, 0.0)
+            piece = _add_purchases(names, lots, curves, i, piece, low_gains, 0.0, 0.0)
         return piece
-    if limit_excess(problem, name, held) == 0.0:
-        piece = _add_point(work, piece, held, EITHER, 0.0)
-    if low <= held - least and low < held:
-        piece = _add_piece(work, problem, a, i, piece, low, held - least, False, mode, ticket)
+    if limit_excess(held, names.weight_min[i], names.weight_max[i]) == 0.0:
+        piece = _add_point(curves, piece, held, EITHER, 0.0)
+    top = held - least
+    if low <= top and low < held:
+        piece = _add_piece(names, lots, curves, i, piece, low, top, mode, ticket)
     elif low == 0.0 and held > 0.0:
-        piece = _add_piece(work, problem, a, i, piece, 0.0, 0.0, False, mode, ticket)
-    if has_loss and paired and low_gains <= held - least and low_gains < held:
-        piece = _add_piece(work, problem, a, i, piece, low_gains, held - least, True, EITHER, ticket)
-    if buys and held + least <= problem.weight_max[name]:
-        piece = _add_purchases(work, problem, a, i, piece, held + least, least, ticket)
+        piece = _add_piece(names, lots, curves, i, piece, 0.0, 0.0, mode, ticket)
+    if has_loss and paired and low_gains <= top and low_gains < held:
+        piece = _add_piece(names, lots, curves, i, piece, low_gains, top, EITHER, ticket)
+    if buys and held + least <= names.weight_max[i]:
+        piece = _add_purchases(names, lots, curves, i, piece, held + least, least, ticket)
     return piece
 
 
 @kernel
-def build_pieces(work: Workspace, problem: Problems, a: int, options: SolveOptions) -> None:
+def build_pieces(account: Account, names: Names, lots: Lots, curves: Curves) -> None:
     """All pieces of the account's names; every name gets at least one, every group a mode."""
-    first = problem.names_from[a]
-    n = problem.names_from[a + 1] - first
     piece = 0
-    work.segment_from[0] = 0
-    for i in range(n):
-        name = first + i
+    curves.first[0] = 0
+    for i in range(account.n):
         start = piece
-        work.piece_from[i] = start
-        held = work.held[i]
+        curves.start[i] = start
         has_loss = False
-        for place in range(work.lot_order_from[i], work.lot_order_from[i + 1]):
-            has_loss = has_loss or problem.lot_is_loss[work.lot_order[place]]
-        piece = _add_branches(work, problem, a, i, piece, has_loss)
-        excess = limit_excess(problem, name, held)
-        if piece > start and not (work.in_group[i] and excess > 0.0):
+        for place in range(lots.start[i], lots.start[i + 1]):
+            has_loss = has_loss or lots.is_loss[place]
+        piece = _add_branches(account, names, lots, curves, i, piece, has_loss)
+        held = names.held[i]
+        excess = limit_excess(held, names.weight_min[i], names.weight_max[i])
+        if piece > start and not (names.in_group[i] and excess > 0.0):
             continue
         # The limits cannot be met, or not in every mode of the group: go as far as one can.
-        piece = _add_point(work, piece, held, EITHER, options.limit_price * excess)
-        low = held - sellable_weight(work, problem, i, False)
-        if low > problem.weight_max[name] and held - low >= max(problem.trade_min[a], DUST):
-            cost = problem.ticket_charge[a] + options.limit_price * limit_excess(problem, name, low)
-            for place in range(work.lot_order_from[i], work.lot_order_from[i + 1]):
-                cost += work.lot_rate[place] * problem.lot_weight[work.lot_order[place]]
-            piece = _add_point(work, piece, low, SELL if has_loss else EITHER, cost)
-    work.piece_from[n] = piece
+        piece = _add_point(curves, piece, held, EITHER, account.limit_price * excess)
+        low = held - sellable_weight(lots, i, False)
+        if low > names.weight_max[i] and held - low >= max(account.trade_min, DUST):
+            cost = account.ticket_charge + account.limit_price * (low - names.weight_max[i])
+            for place in range(lots.start[i], lots.start[i + 1]):
+                cost += lots.rate[place] * lots.weight[place]
+            piece = _add_point(curves, piece, low, SELL if has_loss else EITHER, cost)
+    curves.start[account.n] = piece
 
 
 @kernel
-def piece_minimum(
-    work: Workspace, piece: int, benchmark: float, curvature: float, slack: float, q: float
+def walk(
+    segment_low: Floats,
+    segment_slope: Floats,
+    first: int,
+    last: int,
+    high: float,
+    cost: float,
+    pull: float,
+    slack: float,
 ) -> tuple[float, float, float]:
-    """Minimum of curvature/2 (w−benchmark)² + q w + c(w) over a piece.
+    """Minimiser over a piece whose segments are first to last−1: (w, c(w), slack if w is free).
 
-    Returns (minimum, w, slack where w moves with q else 0).
+    pull = b − slack × q is where w would be without costs.
     """
-    top = work.piece_high[piece]
-    cost = work.piece_cost[piece]
-    free = 0.0
-    weight = top
-    pull = benchmark - q * slack
-    for segment in range(work.segment_from[piece], work.segment_from[piece + 1]):
-        slope = work.segment_slope[segment]
-        low = work.segment_low[segment]
+    for segment in range(first, last):
+        slope = segment_slope[segment]
         wanted = pull - slope * slack
-        if wanted >= top:
-            break
+        if wanted >= high:
+            return high, cost, 0.0
+        low = segment_low[segment]
         if wanted > low:
-            cost -= slope * (top - wanted)
-            weight = wanted
-            free = slack
-            break
+            return wanted, cost - slope * (high - wanted), slack
+        cost -= slope * (high - low)
+        high = low
+    return high, cost, 0.0
+
+
+@kernel
+def piece_minimum(names: Names, curves: Curves, i: int, piece: int, q: float) -> tuple[float, float]:
+    """Minimum over a piece of κd/2 (w−b)² + q w + c(w), and its w."""
+    benchmark = names.benchmark[i]
+    slack = names.slack[i]
+    weight, cost, _ = walk(
+        curves.segment_low,
+        curves.segment_slope,
+        curves.first[piece],
+        curves.first[piece + 1],
+        curves.high[piece],
+        curves.cost[piece],
+        benchmark - q * slack,
+        slack,
+    )
+    active = weight - benchmark
+    return 0.5 * names.curvature[i] * active * active + q * weight + cost, weight
+
+
+@kernel
+def piece_cost(curves: Curves, piece: int, weight: float) -> float:
+    """c(w) on a piece that holds `weight`."""
+    top: float = curves.high[piece]
+    cost: float = curves.cost[piece]
+    for segment in range(curves.first[piece], curves.first[piece + 1]):
+        low: float = curves.segment_low[segment]
+        slope: float = curves.segment_slope[segment]
+        if weight >= low:
+            return cost - slope * (top - weight)
         cost -= slope * (top - low)
         top = low
-        weight = low
-    active = weight - benchmark
-    return 0.5 * curvature * active * active + q * weight + cost, weight, free
+    return cost

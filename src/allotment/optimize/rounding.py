@@ -10,206 +10,264 @@ from __future__ import annotations
 import math
 
 from allotment.compiled import kernel
-from allotment.optimize.curves import DUST
+from allotment.optimize.curves import DUST, EITHER, piece_cost
 from allotment.optimize.dual import values
-from allotment.optimize.problem import Problems
-from allotment.optimize.workspace import Workspace
+from allotment.optimize.workspace import Account, Answer, Curves, Entries, Multipliers, Names
 from allotment.units import Floats
 
 _SWEEPS = 3
 _RESIDUE_MOVES = 40
+_TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
 _STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 
 
 @kernel
-def piece_cost(work: Workspace, piece: int, weight: float) -> float:
-    """c(w) on a piece that holds `weight`."""
-    top = work.piece_high[piece]
-    cost = work.piece_cost[piece]
-    for segment in range(work.segment_from[piece], work.segment_from[piece + 1]):
-        low = work.segment_low[segment]
-        if weight >= low:
-            return float(cost - work.segment_slope[segment] * (top - weight))
-        cost -= work.segment_slope[segment] * (top - low)
-        top = low
-    return float(cost)
+def row_excess(multipliers: Multipliers, r: int, value: float) -> float:
+    """How far a row's value lies outside its ends."""
+    excess: float = max(0.0, value - multipliers.upper[r], multipliers.lower[r] - value)
+    return excess
 
 
 @kernel
-def row_excess(work: Workspace, r: int, value: float) -> float:
-    """How far a row's value lies outside its ends."""
-    return max(0.0, value - work.upper[r], work.lower[r] - value)
+def _row_change(multipliers: Multipliers, r: int, change: float) -> float:
+    """Change of a row's relaxation price when its value changes."""
+    now: float = multipliers.value[r]
+    price: float = multipliers.price[r]
+    excess = row_excess(multipliers, r, now + change) - row_excess(multipliers, r, now)
+    return price * excess
 
 
 @kernel
 def _move_cost(
-    work: Workspace, table: Floats, risk_price: float, i: int, old_piece: int, piece: int, change: float
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+    i: int,
+    piece: int,
+    change: float,
 ) -> float:
-    """Change of the account's cost when name i moves by `change` from old_piece to piece."""
-    k = table.shape[1]
-    asset = work.asset[i]
-    old = work.answer_weight[i]
-    new = old + change
+    """Change of the account's cost when name i moves by `change` to a weight on `piece`."""
+    k = account.k
+    row = names.asset[i]
+    old = answer.weight[i]
     linear = 0.0
     square = 0.0
     for f in range(k):
-        linear += work.value[f] * table[asset, f]
-        square += table[asset, f] * table[asset, f]
-    total = risk_price * change * (linear + 0.5 * change * square)
-    total += work.curvature[i] * change * (old - work.benchmark[i] + 0.5 * change)
-    total += piece_cost(work, piece, new) - piece_cost(work, old_piece, old)
-    total -= work.utility[i] * change
-    value = work.value[k]
-    total += work.price[k] * (row_excess(work, k, value + change) - row_excess(work, k, value))
-    for entry in range(work.entry_from[i], work.entry_from[i + 1]):
-        r = work.entry_row[entry]
-        value = work.value[r]
-        moved = value + work.entry_coefficient[entry] * change
-        total += work.price[r] * (row_excess(work, r, moved) - row_excess(work, r, value))
+        linear += multipliers.value[f] * table[row, f]
+        square += table[row, f] * table[row, f]
+    total: float = account.risk_price * change * (linear + 0.5 * change * square)
+    total += names.curvature[i] * change * (old - names.benchmark[i] + 0.5 * change)
+    total += piece_cost(curves, piece, old + change) - piece_cost(curves, answer.piece[i], old)
+    total -= names.utility[i] * change
+    total += _row_change(multipliers, k, change)
+    for entry in range(entries.start[i], entries.start[i + 1]):
+        total += _row_change(multipliers, entries.row[entry], entries.coefficient[entry] * change)
     return total
 
 
 @kernel
-def _move(work: Workspace, table: Floats, i: int, piece: int, change: float) -> None:
-    k = table.shape[1]
-    asset = work.asset[i]
-    weight = work.answer_weight[i] + change
-    work.answer_weight[i] = 0.0 if abs(weight) < DUST else weight
-    work.answer_piece[i] = piece
-    for f in range(k):
-        work.value[f] += change * table[asset, f]
-    work.value[k] += change
-    for entry in range(work.entry_from[i], work.entry_from[i + 1]):
-        work.value[work.entry_row[entry]] += change * work.entry_coefficient[entry]
+def _move(
+    names: Names,
+    entries: Entries,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+    i: int,
+    piece: int,
+    change: float,
+) -> None:
+    row = names.asset[i]
+    weight = answer.weight[i] + change
+    answer.weight[i] = 0.0 if abs(weight) < DUST else weight
+    answer.piece[i] = piece
+    value = multipliers.value
+    for f in range(table.shape[1]):
+        value[f] += change * table[row, f]
+    value[table.shape[1]] += change
+    for entry in range(entries.start[i], entries.start[i + 1]):
+        value[entries.row[entry]] += change * entries.coefficient[entry]
 
 
 @kernel
-def _piece_at(work: Workspace, i: int, weight: float) -> int:
-    """The piece of name i, or of its kind, that holds `weight`: its own first; −1 when none.
+def _holds(curves: Curves, piece: int, weight: float) -> bool:
+    inside: bool = curves.low[piece] - DUST <= weight <= curves.high[piece] + DUST
+    return inside
+
+
+@kernel
+def _piece_at(curves: Curves, i: int, own: int, weight: float) -> int:
+    """A piece of name i that holds `weight`, preferably its own; −1 when there is none.
 
     Another piece is taken only when its mode is the same or EITHER, so the group still agrees.
     """
-    own = work.answer_piece[i]
-    if work.piece_low[own] - DUST <= weight <= work.piece_high[own] + DUST:
-        return int(own)
-    for piece in range(work.piece_from[i], work.piece_from[i + 1]):
-        agrees = work.piece_mode[piece] == work.piece_mode[own] or work.piece_mode[piece] == 0
-        if agrees and work.piece_low[piece] - DUST <= weight <= work.piece_high[piece] + DUST:
+    if _holds(curves, own, weight):
+        return own
+    for piece in range(curves.start[i], curves.start[i + 1]):
+        agrees = curves.mode[piece] == curves.mode[own] or curves.mode[piece] == EITHER
+        if agrees and _holds(curves, piece, weight):
             return piece
     return -1
 
 
 @kernel
-def _round_steps(work: Workspace, problem: Problems, table: Floats, a: int, n: int) -> None:
+def _round_steps(
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+) -> None:
     """Bring every trade to a whole number of steps, or to closing out the name."""
-    first = problem.names_from[a]
-    for i in range(n):
-        step = problem.step[first + i]
-        trade = work.answer_weight[i] - work.held[i]
-        if step <= 0.0 or trade == 0.0 or work.answer_weight[i] == 0.0:
+    for i in range(account.n):
+        step = names.step[i]
+        trade = answer.weight[i] - names.held[i]
+        if step <= 0.0 or trade == 0.0 or answer.weight[i] == 0.0:
             continue
-        whole = math.floor(trade / step + _STEP_DUST)
-        if trade / step - whole <= _STEP_DUST:
-            _move(work, table, i, work.answer_piece[i], whole * step - trade)
-            continue
+        own = answer.piece[i]
+        if step < _TINY_STEP:
+            change = round(trade / step) * step - trade
+            piece = _piece_at(curves, i, own, answer.weight[i] + change)
+            if piece == own:
+                _move(names, entries, multipliers, answer, table, i, own, change)
+                continue
+        below = math.floor(trade / step + _STEP_DUST)
         best = 1e300
         best_piece = -1
         best_change = 0.0
-        own = work.answer_piece[i]
+        # Down, up, or no trade at all; closing out when down would pass zero.
         for side in range(3):
-            # Down, up, or no trade at all.
-            change = (whole + side) * step - trade if side < 2 else -trade
-            if side == 1 and trade < 0.0 and whole + 1 == 0.0:
-                continue
-            weight = work.held[i] + trade + change
-            if weight < DUST and side == 0 and trade < 0.0:
-                weight = 0.0
-                change = -work.answer_weight[i]
-            piece = _piece_at(work, i, weight)
+            change = (below + side) * step - trade if side < 2 else -trade
+            if answer.weight[i] + change < DUST:
+                change = -answer.weight[i]
+            piece = _piece_at(curves, i, own, answer.weight[i] + change)
             if piece < 0:
                 continue
-            cost = _move_cost(work, table, problem.risk_price[a], i, own, piece, change)
+            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
             if cost < best:
-                best, best_piece, best_change = cost, piece, change
+                best = cost
+                best_piece = piece
+                best_change = change
         if best_piece >= 0:
-            _move(work, table, i, best_piece, best_change)
+            _move(names, entries, multipliers, answer, table, i, best_piece, best_change)
 
 
 @kernel
-def _sweep_steps(work: Workspace, problem: Problems, table: Floats, a: int, n: int) -> bool:
+def _sweep_steps(
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+) -> bool:
     """One pass of single steps that lower the cost; False when none did."""
-    first = problem.names_from[a]
     moved = False
-    for i in range(n):
-        step = problem.step[first + i]
-        own = work.answer_piece[i]
-        if step <= 0.0 or work.piece_low[own] == work.piece_high[own] or work.answer_weight[i] == 0.0:
+    for i in range(account.n):
+        own = answer.piece[i]
+        step = names.step[i]
+        if step < _TINY_STEP or curves.low[own] == curves.high[own] or answer.weight[i] == 0.0:
             continue
         for sign in range(-1, 2, 2):
             change = sign * step
-            weight = work.answer_weight[i] + change
-            if not work.piece_low[own] - DUST <= weight <= work.piece_high[own] + DUST:
+            if not _holds(curves, own, answer.weight[i] + change):
                 continue
-            if _move_cost(work, table, problem.risk_price[a], i, own, own, change) < -1e-12:
-                _move(work, table, i, own, change)
+            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, own, change)
+            if cost < -1e-12:
+                _move(names, entries, multipliers, answer, table, i, own, change)
                 moved = True
                 break
     return moved
 
 
 @kernel
-def _absorb_residue(work: Workspace, problem: Problems, table: Floats, a: int, n: int) -> None:
+def _room(names: Names, curves: Curves, answer: Answer, i: int, excess: float) -> float:
+    """How far name i can go against `excess` on its piece, in whole steps if it has any."""
+    piece = answer.piece[i]
+    weight = answer.weight[i]
+    room = weight - curves.low[piece] if excess > 0.0 else curves.high[piece] - weight
+    step = names.step[i]
+    if step <= 0.0:
+        return math.copysign(min(abs(excess), max(room, 0.0)), -excess)
+    if weight == 0.0:
+        return 0.0
+    steps = math.ceil(abs(excess) / step - _STEP_DUST)
+    return math.copysign(max(0.0, min(steps, math.floor(room / step + _STEP_DUST))) * step, -excess)
+
+
+@kernel
+def _absorb_residue(
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+) -> None:
     """Move single names until Σw is inside its band, or no name has room."""
-    k = table.shape[1]
-    first = problem.names_from[a]
+    k = account.k
     for _ in range(_RESIDUE_MOVES):
-        excess = max(work.value[k] - work.upper[k], 0.0) + min(work.value[k] - work.lower[k], 0.0)
+        above = max(multipliers.value[k] - multipliers.upper[k], 0.0)
+        excess = above + min(multipliers.value[k] - multipliers.lower[k], 0.0)
         if abs(excess) <= DUST:
             return
         best = 0.0
         best_name = -1
         best_change = 0.0
-        for i in range(n):
-            piece = work.answer_piece[i]
-            low = work.piece_low[piece]
-            high = work.piece_high[piece]
-            if low == high:
+        for i in range(account.n):
+            piece = answer.piece[i]
+            if curves.low[piece] == curves.high[piece]:
                 continue
-            weight = work.answer_weight[i]
-            change = min(max(-excess, low - weight), high - weight)
-            step = problem.step[first + i]
-            if step > 0.0:
-                if weight == 0.0:
-                    continue
-                steps = math.ceil(abs(excess) / step - _STEP_DUST)
-                room = math.floor((weight - low if excess > 0.0 else high - weight) / step + _STEP_DUST)
-                change = math.copysign(min(steps, room) * step, -excess)
+            change = _room(names, curves, answer, i, excess)
             if change == 0.0:
                 continue
-            # A part of the residue is worth its part; what it costs besides decides.
-            cost = _move_cost(work, table, problem.risk_price[a], i, piece, piece, change)
+            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
             if cost < best:
-                best, best_name, best_change = cost, i, change
+                best = cost
+                best_name = i
+                best_change = change
         if best_name < 0:
             return
-        _move(work, table, best_name, work.answer_piece[best_name], best_change)
+        _move(names, entries, multipliers, answer, table, best_name, answer.piece[best_name], best_change)
 
 
 @kernel
-def round_answer(work: Workspace, problem: Problems, table: Floats, a: int, n: int) -> None:
-    """Make answer_weight tradable; `value` holds its exposures afterwards."""
-    values(work, table, n, work.answer_weight, work.value)
-    first = problem.names_from[a]
+def round_answer(
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    answer: Answer,
+    table: Floats,
+) -> None:
+    """Make the answer's weights tradable; `value` holds their exposures afterwards."""
     stepped = False
-    for i in range(n):
-        if work.answer_weight[i] < DUST:
-            work.answer_weight[i] = 0.0
-        if abs(work.answer_weight[i] - work.held[i]) < DUST:
-            work.answer_weight[i] = work.held[i]
-        stepped = stepped or problem.step[first + i] > 0.0
+    for i in range(account.n):
+        if answer.weight[i] < DUST:
+            answer.weight[i] = 0.0
+        if abs(answer.weight[i] - names.held[i]) < DUST:
+            answer.weight[i] = names.held[i]
+        stepped = stepped or names.step[i] > 0.0
+    values(
+        account.n,
+        names.asset,
+        entries,
+        table,
+        multipliers.benchmark_value,
+        answer.weight,
+        multipliers.value,
+    )
     if stepped:
-        _round_steps(work, problem, table, a, n)
+        _round_steps(account, names, entries, curves, multipliers, answer, table)
         for _ in range(_SWEEPS):
-            if not _sweep_steps(work, problem, table, a, n):
+            if not _sweep_steps(account, names, entries, curves, multipliers, answer, table):
                 break
-    _absorb_residue(work, problem, table, a, n)
+    _absorb_residue(account, names, entries, curves, multipliers, answer, table)

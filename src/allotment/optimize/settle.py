@@ -7,11 +7,10 @@ from typing import NamedTuple
 from allotment.compiled import kernel
 from allotment.optimize.curves import DUST, SELL, limit_excess
 from allotment.optimize.dual import values
-from allotment.optimize.problem import Market, Problems, SolveOptions
+from allotment.optimize.problem import Market, Problems
 from allotment.optimize.rounding import row_excess
 from allotment.optimize.solution import Solutions
-from allotment.optimize.workspace import Workspace
-from allotment.units import Floats
+from allotment.optimize.workspace import Account, Multipliers, Workspace
 
 _EXCESS_MIN = 1e-9  # a smaller excess is rounding of floats
 
@@ -38,88 +37,89 @@ def total(terms: Terms) -> float:
 
 
 @kernel
-def sell_lots(work: Workspace, problem: Problems, solution: Solutions, a: int) -> None:
-    """Fill sold and bought for the workspace's weights and chosen pieces, cheapest lots first."""
+def sell_lots(work: Workspace, account: Account, problem: Problems, solution: Solutions, a: int) -> None:
+    """Fill weight, bought and sold from work.answer, cheapest lots first."""
     first = problem.names_from[a]
-    n = problem.names_from[a + 1] - first
-    for i in range(n):
-        name = first + i
-        solution.weight[name] = work.weight[i]
-        solution.bought[name] = max(0.0, work.weight[i] - work.held[i])
-        for lot in range(problem.lots_from[name], problem.lots_from[name + 1]):
-            solution.sold[lot] = 0.0
-        left = work.held[i] - work.weight[i]
-        sells_losses = work.piece_mode[work.chosen[i]] == SELL
-        for place in range(work.lot_order_from[i], work.lot_order_from[i + 1]):
+    lots = work.lots
+    for i in range(account.n):
+        weight = work.answer.weight[i]
+        held = work.names.held[i]
+        solution.weight[first + i] = weight
+        solution.bought[first + i] = max(0.0, weight - held)
+        left = held - weight
+        sells_losses = work.curves.mode[work.answer.piece[i]] == SELL
+        for place in range(lots.start[i], lots.start[i + 1]):
             if left <= 0.0:
                 break
-            lot = work.lot_order[place]
-            if problem.lot_is_loss[lot] and not sells_losses:
+            if lots.is_loss[place] and not sells_losses:
                 continue
-            sold = min(left, problem.lot_weight[lot])
-            if problem.lot_weight[lot] - sold < DUST:
-                sold = problem.lot_weight[lot]
-            solution.sold[lot] = sold
+            sold = lots.weight[place] if lots.weight[place] - left < DUST else left
+            solution.sold[lots.row[place]] = sold
             left -= sold
 
 
 @kernel
 def terms_of(
-    work: Workspace,
-    market: Market,
-    table: Floats,
-    problem: Problems,
-    solution: Solutions,
-    options: SolveOptions,
-    a: int,
+    work: Workspace, account: Account, market: Market, problem: Problems, solution: Solutions, a: int
 ) -> Terms:
-    """The cost of what `solution` holds for account a. Leaves the exposures in work.value."""
+    """The cost of what `solution` holds for account a. Leaves the exposures in `value`."""
     first = problem.names_from[a]
-    n = problem.names_from[a + 1] - first
-    k = table.shape[1]
-    tax, cost, wash, utility, limit = 0.0, 0.0, 0.0, 0.0, 0.0
-    variance = 0.0
-    for i in range(n):
-        name = first + i
-        weight = solution.weight[name]
-        active = weight - problem.benchmark[name]
-        variance += market.specific_variance[problem.asset_ix[name]] * active * active
-        utility += problem.utility[name] * weight
-        limit += limit_excess(problem, name, weight)
-        sold = 0.0
-        for lot in range(problem.lots_from[name], problem.lots_from[name + 1]):
-            if solution.sold[lot] > 0.0:
-                sold += solution.sold[lot]
-                tax += problem.lot_tax[lot] * solution.sold[lot]
-                cost += problem.lot_charge[a]
-        bought = solution.bought[name]
-        cost += problem.half_spread[name] * (sold + bought)
-        if sold > 0.0 or bought > 0.0:
-            cost += problem.ticket_charge[a]
-        washed = min(bought, problem.wash_exposed[name])
+    names = work.names
+    tax, cost, wash, utility, limit, variance = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(account.n):
+        weight = solution.weight[first + i]
+        active = weight - names.benchmark[i]
+        variance += market.specific_variance[names.asset[i]] * active * active
+        utility += names.utility[i] * weight
+        limit += limit_excess(weight, names.weight_min[i], names.weight_max[i])
+        traded = solution.bought[first + i]
+        washed = min(traded, names.wash_exposed[i])
         if washed > 0.0:
-            wash += problem.wash_cost[name] * washed
-    values(work, table, n, solution.weight[first : first + n], work.value)
+            wash += names.wash_cost[i] * washed
+        for lot in range(problem.lots_from[first + i], problem.lots_from[first + i + 1]):
+            if solution.sold[lot] > 0.0:
+                traded += solution.sold[lot]
+                tax += problem.lot_tax[lot] * solution.sold[lot]
+                cost += account.lot_charge
+        cost += names.half_spread[i] * traded
+        if traded > 0.0:
+            cost += account.ticket_charge
+    multipliers = work.multipliers
+    value = multipliers.value
+    values(
+        account.n,
+        names.asset,
+        work.entries,
+        market.loadings,
+        multipliers.benchmark_value,
+        solution.weight[first : first + account.n],
+        value,
+    )
+    k = account.k
     for f in range(k):
-        variance += work.value[f] * work.value[f]
-    high = work.value[k] - work.upper[k]
-    low = work.value[k] - work.lower[k]
+        variance += value[f] * value[f]
     # More invested than allowed is too little cash: the sign is that of cash.
-    cash = -high if high > _EXCESS_MIN else -low if low < -_EXCESS_MIN else 0.0
-    relaxation = options.cash_price * abs(cash) + options.limit_price * limit
+    cash = multipliers.upper[k] - value[k]
+    if cash >= 0.0:
+        cash = max(multipliers.lower[k] - value[k], 0.0)
+    if abs(cash) <= _EXCESS_MIN:
+        cash = 0.0
+    relaxation = account.cash_price * abs(cash) + account.limit_price * limit
     within = cash == 0.0 and limit == 0.0
-    for r in range(k + 1, work.value.shape[0]):
-        excess = row_excess(work, r, work.value[r])
+    for r in range(k + 1, value.shape[0]):
+        excess = row_excess(multipliers, r, value[r])
         if excess > _EXCESS_MIN:
-            relaxation += work.price[r] * excess
+            relaxation += multipliers.price[r] * excess
             within = False
-    risk = 0.5 * problem.risk_price[a] * variance
+    risk = 0.5 * account.risk_price * variance
     return Terms(risk, tax, cost, wash, utility, relaxation, cash, limit, within)
 
 
 @kernel
-def report(work: Workspace, problem: Problems, solution: Solutions, terms: Terms, a: int, k: int) -> None:
-    """Write the answer's terms, cash and rows; work.value holds its exposures."""
+def report(
+    multipliers: Multipliers, problem: Problems, solution: Solutions, terms: Terms, a: int, k: int
+) -> None:
+    """Write the answer's terms, cash and rows; multipliers.value holds its exposures."""
     solution.objective[a] = total(terms)
     solution.risk[a] = terms.risk
     solution.tax[a] = terms.tax
@@ -129,11 +129,11 @@ def report(work: Workspace, problem: Problems, solution: Solutions, terms: Terms
     solution.relaxation[a] = terms.relaxation
     solution.cash_relaxation[a] = terms.cash_relaxation
     solution.limit_relaxation[a] = terms.limit_relaxation
-    solution.cash_after[a] = work.upper[k] + problem.cash_min[a] - work.value[k]
+    solution.cash_after[a] = multipliers.upper[k] + problem.cash_min[a] - multipliers.value[k]
     first = problem.rows_from[a]
     for r in range(first, problem.rows_from[a + 1]):
-        value = work.value[k + 1 + r - first]
-        excess = row_excess(work, k + 1 + r - first, value)
+        value = multipliers.value[k + 1 + r - first]
+        excess = row_excess(multipliers, k + 1 + r - first, value)
         solution.row_value[r] = value
         signed = excess if value > problem.row_upper[r] else -excess
         solution.row_relaxation[r] = signed if excess > _EXCESS_MIN else 0.0

@@ -45,7 +45,7 @@ def solve_batch(
 
     def work_on(accounts: Ints) -> None:
         work = _workspace(market, problems, accounts)
-        solve_accounts(market, market.loadings, problems, solutions, work, options, start, accounts)
+        solve_accounts(market, problems, solutions, work, options, start, accounts)
 
     work_on(np.zeros(0, np.int64))  # compile once, before threads could try to
     chunks = _chunks(problems)

@@ -77,7 +77,8 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
     """Accounts on the whole of `world`, all with the index as benchmark."""
     n = profile.n_names
     assert n == len(world.benchmark)
-    value = np.exp(rng.uniform(*np.log(profile.value_usd), n_accounts))
+    low, high = profile.value_usd
+    value = np.exp(rng.uniform(np.log(low), np.log(high), n_accounts))
     drift = np.exp(rng.normal(0.0, 0.25, (n_accounts, n)))
     held = world.benchmark * drift
     held *= (1 - 0.005) / held.sum(axis=1, keepdims=True)

@@ -1,129 +1,189 @@
 """Scratch arrays of one thread, made once per chunk and used for one account after another.
 
-Names, pieces and segments are explained in `curves`, the multipliers in `dual`.
+They come in small tuples because a compiled call hands over every array of a tuple by value: a
+function that takes only what it needs is both faster and quicker to compile.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from allotment.units import Bools, Codes, Floats, Index
 
-PIECES_PER_NAME = 8
 CANDIDATES_MAX = 96
+_PIECES_PER_NAME = 8
 
 
-class Workspace(NamedTuple):
-    """Arrays long enough for the largest account of a batch; see `make_workspace` for lengths."""
+class Account(NamedTuple):
+    """The numbers of one account, as in `Problems` and `SolveOptions`."""
 
-    # Per name.
+    n: int  # names
+    n_groups: int  # substantially identical groups with more than one name
+    k: int  # factors; the budget is multiplier k, the rows follow
+    risk_price: float
+    trade_min: float
+    ticket_charge: float
+    lot_charge: float
+    cash_price: float
+    limit_price: float
+
+
+class Names(NamedTuple):
+    """What is given per name; positions inside the account."""
+
+    asset: Index
     benchmark: Floats
     held: Floats
     curvature: Floats  # κ d
     slack: Floats  # 1 / (κ d): how far the weight moves per unit of price
     utility: Floats
-    q: Floats  # price of a unit of weight: (Bπ) − u + Σ μ a
-    q_step: Floats  # change of q over a whole Newton step
-    q_trial: Floats
-    weight: Floats  # minimiser at q
-    free: Floats  # `slack` where the minimiser moves with q, 0 at a kink
-    free_counted: Floats  # what the Hessian holds of it now
-    phi: Floats  # minimum of the name's cost at q
-    phi_chosen: Floats
-    weight_chosen: Floats
-    chosen: Index  # piece of the branch that is fixed
-    preferred: Index  # piece of the exact minimum over all branches
-    answer_piece: Index
-    answer_weight: Floats
-    asset: Index
+    half_spread: Floats
+    weight_min: Floats
+    weight_max: Floats
+    wash_exposed: Floats
+    wash_cost: Floats
+    step: Floats
+    may_buy: Bools
+    in_group: Bools  # another name of the account is substantially identical
     group_next: Index  # next member of the name's group, −1 at the end
-    in_group: Bools  # the name's group has another member
-    group_head: Index  # first names of the groups with more than one member
-    piece_from: Index
-    lot_order_from: Index
-    entry_from: Index
+    group_head: Index  # not per name: first names of the groups with more than one member
 
-    # By the market's group number: last name seen, −1 outside an account.
-    group_last: Index
-    asset_seen: Bools  # by position in the market, for finding duplicates
 
-    # Per piece.
-    piece_low: Floats
-    piece_high: Floats
-    piece_cost: Floats  # at the high end, fixed charge included
-    piece_mode: Codes
-    segment_from: Index
+class Lots(NamedTuple):
+    """The sellable lots of each name, by rising rate."""
 
-    # Per segment.
+    start: Index  # per name, and one more
+    row: Index  # position in the batch
+    weight: Floats
+    rate: Floats  # tax + half-spread + charge per weight
+    is_loss: Bools
+
+
+class Entries(NamedTuple):
+    """The rows' entries, by name."""
+
+    start: Index  # per name, and one more
+    row: Index  # multiplier
+    coefficient: Floats
+
+
+class Curves(NamedTuple):
+    """Convex pieces of the names' cost curves and their segments; see `curves`."""
+
+    start: Index  # per name, and one more: its first piece
+    low: Floats
+    high: Floats
+    cost: Floats  # at the high end, fixed charge included
+    mode: Codes
+    first: Index  # per piece, and one more: its first segment
     segment_low: Floats
     segment_slope: Floats
 
-    # Per lot: the sellable lots of each name by rising rate.
-    lot_order: Index
-    lot_rate: Floats  # tax + half-spread + charge per weight
 
-    # Per multiplier: k factors, the budget, the rows.
+class State(NamedTuple):
+    """Per name: prices, and the minimisers at these prices."""
+
+    q: Floats  # price of a unit of weight: (Bπ) − u + Σ μ a
+    q_step: Floats  # its change over a whole Newton step
+    q_trial: Floats
+    weight: Floats
+    free: Floats  # slack where the minimiser moves with q, 0 at a kink
+    free_counted: Floats  # what the Hessian holds of it now
+    phi: Floats  # the minimum
+    chosen: Index  # piece of the branch that is fixed
+    preferred: Index  # piece of the exact minimum over all branches
+
+
+class Multipliers(NamedTuple):
+    """Per multiplier: k factor prices, the budget's, the rows'."""
+
     theta: Floats
     theta_trial: Floats
     step: Floats
     gradient: Floats
-    bound_theta: Floats  # multipliers of the best lower bound
-    answer_theta: Floats  # multipliers at which the best answer was found
+    value: Floats  # factor exposures Bᵀ(w−b), Σw, row values
+    benchmark_value: Floats  # Bᵀb; 0 beyond the factors
     lower: Floats  # ends of Σw and of the rows; unused for factors
     upper: Floats
     price: Floats  # of leaving them
-    value: Floats  # factor exposures Bᵀ(w−b), Σw, row values
-    benchmark_value: Floats  # Bᵀb; 0 beyond the factors
     fixed: Bools
-    residual: Floats
     hessian: Floats  # (K, K)
     factor: Floats  # its Cholesky factor
 
-    # Row entries by name.
-    entry_row: Index
-    entry_coefficient: Floats
 
-    # Candidates of the branch search.
-    candidate: Index  # first name of a single or of a group
-    candidate_cost: Floats  # change of D when it flips, prices as they are
-    candidate_piece: Index  # piece that a single name would take, or −1 − mode for a group
-    candidate_in: Bools
-    candidate_norm: Floats
-    candidate_delta: Floats
-    candidate_image: Floats  # (candidates, K) L⁻¹ E Δw
+class Answer(NamedTuple):
+    """The best found so far."""
+
+    piece: Index
+    weight: Floats
+    theta: Floats  # multipliers at which it was found
+    bound_theta: Floats  # multipliers of the best lower bound
 
 
-_FIELDS = Workspace._fields
-_NAME_COLUMNS = _FIELDS[: _FIELDS.index("group_last")]
+class Candidates(NamedTuple):
+    """Flips of the branch search, and the minimisers that they start from (last two, per name)."""
+
+    name: Index  # a single name, or the first of its group
+    cost: Floats  # change of D when it flips, prices as they are
+    piece: Index  # piece that a single name would take, or −1 − mode for a group
+    taken: Bools
+    norm: Floats
+    delta: Floats
+    image: Floats  # (candidates, K) L⁻¹ E Δw
+    residual: Floats  # (K,)
+    weight: Floats
+    phi: Floats
+
+
+class Workspace(NamedTuple):
+    """All of it."""
+
+    names: Names
+    lots: Lots
+    entries: Entries
+    curves: Curves
+    state: State
+    multipliers: Multipliers
+    answer: Answer
+    candidates: Candidates
+    group_last: Index  # by group number: last name seen, −1 outside an account
+    asset_seen: Bools  # by position in the market, for finding duplicates
 
 
 def make_workspace(
     n_names: int, n_lots: int, n_rows: int, n_entries: int, n_factors: int, n_groups: int, n_assets: int
 ) -> Workspace:
-    """A workspace for accounts of at most these sizes; `n_groups` is 1 + the largest group number."""
-    n_pieces = PIECES_PER_NAME * n_names + 1
-    n_segments = 4 * n_lots + 6 * n_names + 1
-    n_multipliers = n_factors + 1 + n_rows
-    lengths = dict.fromkeys(_NAME_COLUMNS, n_names + 1)
-    lengths |= {"group_last": n_groups, "asset_seen": n_assets}
-    lengths |= dict.fromkeys(("piece_low", "piece_high", "piece_cost", "piece_mode"), n_pieces)
-    lengths |= {"segment_from": n_pieces + 1, "segment_low": n_segments, "segment_slope": n_segments}
-    lengths |= {"lot_order": n_lots, "lot_rate": n_lots}
-    lengths |= {"entry_row": n_entries, "entry_coefficient": n_entries}
-    candidates = [name for name in _FIELDS if name.startswith("candidate")]
-    lengths |= dict.fromkeys(candidates, CANDIDATES_MAX)
-    shapes: dict[str, tuple[int, ...]] = {
-        "hessian": (n_multipliers, n_multipliers),
-        "factor": (n_multipliers, n_multipliers),
-        "candidate_image": (CANDIDATES_MAX, n_multipliers),
-    }
-    columns = {}
-    hints = Workspace.__annotations__
-    types = {"Floats": np.float64, "Index": np.int32, "Bools": np.bool_, "Codes": np.int8}
-    for name in Workspace._fields:
-        shape = shapes.get(name, (lengths.get(name, n_multipliers),))
-        columns[name] = np.zeros(shape, types[hints[name].__forward_arg__])
-    columns["group_last"][:] = -1
-    return Workspace(**columns)
+    """A workspace for accounts of at most these sizes, all with `n_rows` rows.
+
+    n_groups is 1 + the largest group number.
+    """
+    pieces = _PIECES_PER_NAME * n_names + 1
+    segments = 4 * n_lots + 6 * n_names + 1
+    size = n_factors + 1 + n_rows
+    square = (size, size)
+    name = n_names + 1
+    return Workspace(
+        names=_make(Names, name),
+        lots=_make(Lots, n_lots, start=name),
+        entries=_make(Entries, n_entries, start=name),
+        curves=_make(Curves, pieces, start=name, segment_low=segments, segment_slope=segments),
+        state=_make(State, name),
+        multipliers=_make(Multipliers, size, hessian=square, factor=square),
+        answer=_make(Answer, name, theta=size, bound_theta=size),
+        candidates=_make(
+            Candidates, CANDIDATES_MAX, image=(CANDIDATES_MAX, size), residual=size, weight=name, phi=name
+        ),
+        group_last=np.full(n_groups, -1, np.int32),
+        asset_seen=np.zeros(n_assets, np.bool_),
+    )
+
+
+_TYPES = {"Floats": np.float64, "Index": np.int32, "Bools": np.bool_, "Codes": np.int8}
+
+
+def _make(record: Any, length: int, **shapes: int | tuple[int, ...]) -> Any:
+    """A record of zeroed columns, each of `length` but for those named."""
+    types = {name: _TYPES[hint.__forward_arg__] for name, hint in record.__annotations__.items()}
+    return record(**{name: np.zeros(shapes.get(name, length), types[name]) for name in record._fields})

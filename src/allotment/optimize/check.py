@@ -1,0 +1,91 @@
+"""Which inputs cannot be worked with; see `solution.Fault`."""
+
+from __future__ import annotations
+
+import math
+
+from allotment.compiled import kernel
+from allotment.optimize.problem import Market, Problems
+from allotment.units import Bools, Index
+
+# The values of `Fault`: kernels do not read enumerations.
+_ACCOUNT, _NAME, _RISK, _LOT, _LIMITS, _ROW, _DUPLICATE = 1, 2, 3, 4, 5, 6, 7
+_LOTS_OVER_HELD = 1e-9  # Σ of lots may exceed the weight held by float rounding
+
+
+@kernel
+def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> int:
+    """The first fault of account a, as a Fault; 0 when there is none."""
+    numbers = problem.risk_price[a] + problem.cash[a] + problem.cash_min[a] + problem.cash_max[a]
+    numbers += problem.value_usd[a]
+    charges = problem.trade_min[a] + problem.ticket_charge[a] + problem.lot_charge[a]
+    if not math.isfinite(numbers + charges) or problem.risk_price[a] <= 0.0:
+        return _ACCOUNT
+    if problem.cash_min[a] > problem.cash_max[a] or problem.trade_min[a] < 0.0:
+        return _ACCOUNT
+    if problem.ticket_charge[a] < 0.0 or problem.lot_charge[a] < 0.0:
+        return _ACCOUNT
+    first = problem.names_from[a]
+    last = problem.names_from[a + 1]
+    for i in range(first, last):
+        fault = _name_fault(market, problem, i)
+        if fault > 0:
+            return fault
+    for r in range(problem.rows_from[a], problem.rows_from[a + 1]):
+        if not _row_is_sound(problem, r, last - first):
+            return _ROW
+    return _DUPLICATE if _has_duplicate(problem.asset_ix[first:last], asset_seen) else 0
+
+
+@kernel
+def _name_fault(market: Market, problem: Problems, i: int) -> int:
+    asset = problem.asset_ix[i]
+    variance = market.specific_variance[asset]
+    risk = variance
+    for f in range(market.loadings.shape[1]):
+        risk += abs(market.loadings[asset, f])
+    if not math.isfinite(risk) or variance <= 0.0:
+        return _RISK
+    numbers = problem.benchmark[i] + problem.held[i] + problem.utility[i] + problem.half_spread[i]
+    numbers += problem.wash_exposed[i] + problem.young[i] + problem.step[i]
+    least = min(problem.held[i], problem.half_spread[i], problem.step[i], problem.wash_exposed[i])
+    if not math.isfinite(numbers) or least < 0.0 or not problem.wash_cost[i] >= 0.0:
+        return _NAME
+    low = problem.weight_min[i]
+    high = problem.weight_max[i]
+    if not math.isfinite(low + high) or low > high or high < 0.0:
+        return _LIMITS
+    total = 0.0
+    for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
+        weight = problem.lot_weight[lot]
+        if not math.isfinite(weight + problem.lot_tax[lot]) or weight < 0.0:
+            return _LOT
+        total += weight
+    return _LOT if total > problem.held[i] + _LOTS_OVER_HELD * (1.0 + problem.held[i]) else 0
+
+
+@kernel
+def _row_is_sound(problem: Problems, r: int, n: int) -> bool:
+    lower = problem.row_lower[r]
+    upper = problem.row_upper[r]
+    if not lower <= upper or lower == math.inf or upper == -math.inf:
+        return False
+    if not 0.0 <= problem.row_price[r] < math.inf:
+        return False
+    for entry in range(problem.entries_from[r], problem.entries_from[r + 1]):
+        inside = 0 <= problem.entry_name[entry] < n
+        if not inside or not math.isfinite(problem.entry_coefficient[entry]):
+            return False
+    return True
+
+
+@kernel
+def _has_duplicate(assets: Index, asset_seen: Bools) -> bool:
+    """`asset_seen` is all False before and after."""
+    found = False
+    for asset in assets:
+        found = found or asset_seen[asset]
+        asset_seen[asset] = True
+    for asset in assets:
+        asset_seen[asset] = False
+    return found

@@ -1,0 +1,95 @@
+"""The names' exact minima at given prices: over the chosen pieces, or over every branch."""
+
+from __future__ import annotations
+
+from allotment.compiled import kernel
+from allotment.optimize.curves import BUY, SELL, walk
+from allotment.optimize.workspace import Account, Curves, Names, State
+from allotment.units import Floats
+
+
+@kernel
+def chosen_minima(n: int, names: Names, curves: Curves, state: State, q: Floats) -> float:
+    """Σ of the minima over the chosen pieces; fills weight, free and phi."""
+    total = 0.0
+    for i in range(n):
+        piece = state.chosen[i]
+        benchmark = names.benchmark[i]
+        slack = names.slack[i]
+        weight, cost, free = walk(
+            curves.segment_low,
+            curves.segment_slope,
+            curves.first[piece],
+            curves.first[piece + 1],
+            curves.high[piece],
+            curves.cost[piece],
+            benchmark - q[i] * slack,
+            slack,
+        )
+        active = weight - benchmark
+        phi = 0.5 * names.curvature[i] * active * active + q[i] * weight + cost
+        state.phi[i] = phi
+        state.weight[i] = weight
+        state.free[i] = free
+        total += phi
+    return total
+
+
+@kernel
+def name_minimum(names: Names, curves: Curves, state: State, i: int, q: float, barred: int) -> float:
+    """Least over the pieces of name i whose mode is not `barred`; fills the name's minimiser."""
+    best = 1e300
+    benchmark = names.benchmark[i]
+    curvature = names.curvature[i]
+    slack = names.slack[i]
+    pull = benchmark - q * slack
+    for piece in range(curves.start[i], curves.start[i + 1]):
+        if curves.mode[piece] == barred:
+            continue
+        weight, cost, free = walk(
+            curves.segment_low,
+            curves.segment_slope,
+            curves.first[piece],
+            curves.first[piece + 1],
+            curves.high[piece],
+            curves.cost[piece],
+            pull,
+            slack,
+        )
+        active = weight - benchmark
+        phi = 0.5 * curvature * active * active + q * weight + cost
+        if phi < best:
+            best = phi
+            state.weight[i] = weight
+            state.free[i] = free
+            state.preferred[i] = piece
+    state.phi[i] = best
+    return best
+
+
+@kernel
+def group_minimum(names: Names, curves: Curves, state: State, head: int, q: Floats, barred: int) -> float:
+    """Σ over the group that starts at `head` of its members' minima without the mode `barred`."""
+    total = 0.0
+    i = head
+    while i >= 0:
+        total += name_minimum(names, curves, state, i, q[i], barred)
+        i = names.group_next[i]
+    return total
+
+
+@kernel
+def all_minima(account: Account, names: Names, curves: Curves, state: State, q: Floats) -> float:
+    """Σ over groups of the minimum over every branch; fills weight, free, phi and preferred."""
+    total = 0.0
+    for i in range(account.n):
+        if not names.in_group[i]:
+            total += name_minimum(names, curves, state, i, q[i], -1)
+    for g in range(account.n_groups):
+        head = names.group_head[g]
+        sell = group_minimum(names, curves, state, head, q, BUY)
+        buy = group_minimum(names, curves, state, head, q, SELL)
+        total += min(buy, sell)
+        if sell < buy:
+            group_minimum(names, curves, state, head, q, BUY)
+    return total
