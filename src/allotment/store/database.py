@@ -71,9 +71,7 @@ class Store:
             _refuse_superuser(owner)
             store = cls(settings, owner, url)
             migrations.prepare(owner)
-            owner.execute(
-                sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(store.database))
-            )
+            store._close_to_others()
         except BaseException:
             owner.close()
             raise
@@ -135,7 +133,7 @@ class Store:
                 if dropped.market not in others | {SHARED_MARKET}:
                     migrations.forget(self.owner, dropped.market)
                     for part in ("reader", "writer"):
-                        self._drop_role(self._role(f"{dropped.market}_{part}"))
+                        self._drop_role(self.role(f"{dropped.market}_{part}"))
 
     def firm(self, name: str = "", *, actor: str = "") -> FirmStore:
         """A session as the firm's role; default: the setting `firm`, else the one used last.
@@ -152,7 +150,7 @@ class Store:
         with self._explained(), self._alone():
             self._bring_market_up_to_date(firm.market)
             self._bring_firm_up_to_date(firm)
-            url = self._role_url(self._role(f"firm_{wanted}"))
+            url = self._role_url(self.role(f"firm_{wanted}"))
         actor_id = self._actor_id(f"firm_{wanted}", actor or self.settings.actor)
         if self.last_firm() != wanted:
             self._remembered.write_text(wanted)
@@ -163,7 +161,7 @@ class Store:
         _check_market(name)
         with self._explained(), self._alone():
             self._bring_market_up_to_date(name)
-        url = self._role_url(self._role(f"{name}_writer"))
+        url = self._role_url(self.role(f"{name}_writer"))
         return MarketStore(url, actor=actor or self.settings.actor, schema=name)
 
     def last_firm(self) -> str:
@@ -174,10 +172,27 @@ class Store:
         """Close the connections; the server goes on running."""
         self.owner.close()
 
+    def url_without_password(self) -> tuple[str, str]:
+        """The owner's URL for a program, and the password to hand it by its environment."""
+        parts = conninfo.conninfo_to_dict(self._url)
+        password = str(parts.pop("password", "") or "")
+        return _as_url(parts), password
+
+    def _close_to_others(self) -> None:
+        """Only our roles may connect; by default PostgreSQL lets every role in."""
+        open_now = self.owner.execute(
+            "SELECT has_database_privilege('public', current_database(), 'CONNECT')"
+        ).fetchone()
+        if open_now == (True,):
+            with self._alone():
+                self.owner.execute(
+                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(self.database))
+                )
+
     # ── schemas ──────────────────────────────────────────────────────────────────────────────
 
     def _bring_market_up_to_date(self, name: str) -> None:
-        reader, writer = self._role(f"{name}_reader"), self._role(f"{name}_writer")
+        reader, writer = self.role(f"{name}_reader"), self.role(f"{name}_writer")
         if not self._role_exists(reader):
             self.owner.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(reader)))
         is_new = self._ensure_login(writer, [name])
@@ -186,12 +201,12 @@ class Store:
             migrations.grant(self.owner, "market", name, roles)
 
     def _bring_firm_up_to_date(self, firm: Firm) -> None:
-        role, schema = self._role(f"firm_{firm.name}"), f"firm_{firm.name}"
+        role, schema = self.role(f"firm_{firm.name}"), f"firm_{firm.name}"
         is_new = self._ensure_login(role, [schema, firm.market])
         if is_new:
             self.owner.execute(
                 sql.SQL("GRANT {} TO {}").format(
-                    sql.Identifier(self._role(f"{firm.market}_reader")), sql.Identifier(role)
+                    sql.Identifier(self.role(f"{firm.market}_reader")), sql.Identifier(role)
                 )
             )
         roles = {"role": role}
@@ -211,7 +226,7 @@ class Store:
 
     def _drop_schema_and_role(self, name: str) -> None:
         migrations.forget(self.owner, f"firm_{name}")
-        self._drop_role(self._role(f"firm_{name}"))
+        self._drop_role(self.role(f"firm_{name}"))
 
     def _actor_id(self, schema: str, name: str) -> int:
         table = sql.Identifier(schema, "actor")
@@ -229,7 +244,8 @@ class Store:
 
     # ── roles ────────────────────────────────────────────────────────────────────────────────
 
-    def _role(self, name: str) -> str:
+    def role(self, name: str) -> str:
+        """The role of ``firm_NAME``, ``MARKET_reader`` or ``MARKET_writer`` in this database."""
         return f"{self.database}_{name}"
 
     def _role_exists(self, role: str) -> bool:

@@ -117,8 +117,8 @@ def load_events(
     effective = sql.SQL("true") if until is None else sql.SQL("effective <= {}").format(until)
     query = sql.SQL(
         "SELECT ledger_seq, household_id, account_id, sleeve_id, day_seq, security_id, quantity_nano, "
-        "amount_cents, order_id, other_account_id, effective, coalesce(settles, '-infinity') AS settles, kind, "
-        "convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, household_id / 64 AS block "
+        "amount_cents, order_id, other_account_id, effective, coalesce(settles, '-infinity') AS settles, "
+        "kind, convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, household_id / 64 AS block "
         "FROM event WHERE {} AND {} AND {} ORDER BY household_id, ledger_seq"
     ).format(some_ids(household_ids, "household_id"), known, effective)
     found = firm.columns(
@@ -250,7 +250,7 @@ def _terms_of(blobs: Blobs) -> tuple[EventTerms, Index]:
         text = data[blobs.offsets[i] : blobs.offsets[i + 1]]
         terms_ix[i] = row_of.setdefault(text, len(row_of))
     distinct = [json.loads(text) for text in row_of]
-    columns = {
+    columns: dict[str, Any] = {
         f.name: np.array([one[f.name] for one in distinct], np.int8 if str(f.type) == "Codes" else np.int64)
         for f in fields(EventTerms)
     }

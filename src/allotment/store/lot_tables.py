@@ -93,7 +93,8 @@ def write_lots(
         connection.execute(
             "UPDATE household h SET version = i.version, written_by = %s FROM "
             "(SELECT household_id, max(version) AS version FROM incoming_lots "
-            "JOIN account USING (account_id) GROUP BY household_id) i WHERE h.household_id = i.household_id AND h.version < i.version",
+            "JOIN account USING (account_id) GROUP BY household_id) i "
+            "WHERE h.household_id = i.household_id AND h.version < i.version",
             [firm.actor_id],
         )
 
