@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -184,12 +185,10 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     text = pc.cast(column, pa.string())
     if pa.types.is_timestamp(kind):
         text = pc.replace_substring_regex(text, r" 00:00:00(\.0+)?$", "")
-    if pa.types.is_floating(kind):
-        # The shortest decimal that is this float; written out where Arrow uses an exponent.
-        scientific = np.flatnonzero(pc.match_substring(text, "e").to_numpy())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        # A float is the shortest decimal that means it; exponents are written out.
+        scientific = np.flatnonzero(pc.match_substring_regex(text, "[eE]").fill_null(False).to_numpy())
         if scientific.size:
-            from decimal import Decimal
-
             words = text.to_pylist()
             for row in scientific.tolist():
                 words[row] = format(Decimal(words[row]), "f")
