@@ -63,7 +63,7 @@ def hold(problem: Problems, solution: Solutions, a: int) -> None:
 def _search(account: Account, work: Workspace, table: Floats, options: SolveOptions, start: Floats) -> Found:
     """Search and round; the answer is left in work.answer."""
     multipliers = work.multipliers
-    build_pieces(account, work.names, work.lots, work.curves)
+    build_pieces(account, work.names, work.lots, work.curves, work.plan)
     start_hessian(account, work.state.free_counted, multipliers.hessian)
     multipliers.theta[:] = 0.0
     multipliers.theta[: account.k + 1] = start

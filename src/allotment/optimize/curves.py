@@ -12,22 +12,28 @@ The minimum over a piece of κd/2 (w−b)² + q w + c(w) is found exactly by wal
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from allotment.compiled import kernel
-from allotment.optimize.workspace import Account, Curves, Lots, Names
+from allotment.optimize.workspace import Account, Curves, Lots, Names, Plan
 from allotment.units import Floats
 
 EITHER, SELL, BUY = 0, 1, 2
 DUST = 1e-12  # weights closer than this are the same
 
 
-@kernel
-def sellable_weight(lots: Lots, i: int, gains_only: bool) -> float:
-    """Weight of name i in lots that may be sold."""
-    total = 0.0
-    for place in range(lots.start[i], lots.start[i + 1]):
-        if not (gains_only and lots.is_loss[place]):
-            total += lots.weight[place]
-    return total
+class _Name(NamedTuple):
+    """The facts of one name that shape its pieces. Numbers only: they travel fast."""
+
+    held: float
+    weight_min: float
+    weight_max: float
+    low: float  # weight when every sellable lot is sold
+    low_gains: float  # weight when every sellable lot at a gain is sold
+    has_loss: bool  # a sellable lot is at a loss
+    buys: bool
+    paired: bool  # its group has another member
+    exposed: float  # weight bought that would wash, at a cost
 
 
 @kernel
@@ -38,150 +44,157 @@ def limit_excess(weight: float, weight_min: float, weight_max: float) -> float:
 
 
 @kernel
-def _add_piece(
-    names: Names,
-    lots: Lots,
-    curves: Curves,
-    i: int,
-    piece: int,
-    low: float,
-    high: float,
-    mode: int,
-    fixed: float,
-) -> int:
-    """Write the piece [low, high] of name i and its segments; returns the next piece's number.
-
-    A `high` above what is held buys, a `low` below it sells, loss lots only in mode SELL. The
-    name's limits cut both; when nothing is left, no piece is written. A purchase beyond
-    `wash_exposed` costs its full wash; callers cut pieces there, for the cost is not convex.
-    """
+def _facts(names: Names, lots: Lots, i: int) -> _Name:
     held = names.held[i]
-    low = max(low, names.weight_min[i])
-    high = min(high, names.weight_max[i])
-    if low > high + DUST:
-        return piece
-    high = max(low, high)
-    segment = curves.first[piece]
-    cost = fixed
-    if high > held:
-        bought = high - held
-        exposed = names.wash_exposed[i]
-        slope = names.half_spread[i]
-        cost += slope * bought
-        if exposed > 0.0:
-            cost += names.wash_cost[i] * min(exposed, bought)
-            slope += names.wash_cost[i] if bought <= exposed + DUST else 0.0
-        curves.segment_low[segment] = max(held, low)
-        curves.segment_slope[segment] = slope
-        segment += 1
-    position = held
+    losses = 0.0
+    gains = 0.0
     for place in range(lots.start[i], lots.start[i + 1]):
-        if position <= low + DUST:
-            break
-        if lots.is_loss[place] and mode != SELL:
-            continue
-        end = position - lots.weight[place]
-        # What lies above the high end is sold in the whole piece and is part of its cost.
-        cost += lots.rate[place] * max(0.0, position - max(end, high))
-        if end < high:
-            curves.segment_low[segment] = max(end, low)
-            curves.segment_slope[segment] = -lots.rate[place]
-            segment += 1
-        position = end
-    curves.low[piece] = low
-    curves.high[piece] = high
-    curves.cost[piece] = cost
-    curves.mode[piece] = mode
-    curves.first[piece + 1] = segment
-    return piece + 1
+        if lots.is_loss[place]:
+            losses += lots.weight[place]
+        else:
+            gains += lots.weight[place]
+    low = held - (losses + gains)
+    low_gains = held - gains
+    exposed = names.wash_exposed[i] if names.wash_cost[i] > 0.0 else 0.0
+    return _Name(
+        held,
+        names.weight_min[i],
+        names.weight_max[i],
+        0.0 if low < DUST else low,
+        0.0 if low_gains < DUST else low_gains,
+        losses > 0.0,
+        names.may_buy[i],
+        names.in_group[i],
+        exposed,
+    )
 
 
 @kernel
-def _add_point(curves: Curves, piece: int, weight: float, mode: int, cost: float) -> int:
-    """Write a piece of a single weight."""
-    curves.low[piece] = weight
-    curves.high[piece] = weight
-    curves.cost[piece] = cost
-    curves.mode[piece] = mode
-    curves.first[piece + 1] = curves.first[piece]
-    return piece + 1
+def _plan(plan: Plan, count: int, name: _Name, low: float, high: float, mode: int, fixed: float) -> int:
+    """Add the piece [low, high], cut at the name's limits, unless nothing is left of it."""
+    low = max(low, name.weight_min)
+    high = min(high, name.weight_max)
+    if low > high + DUST:
+        return count
+    plan.low[count] = low
+    plan.high[count] = max(low, high)
+    plan.mode[count] = mode
+    plan.fixed[count] = fixed
+    return count + 1
 
 
 @kernel
-def _add_purchases(
-    names: Names, lots: Lots, curves: Curves, i: int, piece: int, low: float, least: float, fixed: float
-) -> int:
-    """The pieces that buy at least `least`; the first begins at `low`, maybe below what is held."""
-    held = names.held[i]
-    exposed = names.wash_exposed[i]
-    top = max(names.weight_max[i], held)
-    if exposed > 0.0 and names.wash_cost[i] > 0.0 and held + exposed < top:
-        if exposed > least:
-            piece = _add_piece(names, lots, curves, i, piece, low, held + exposed, BUY, fixed)
-        low = max(low, held + max(exposed, least))
-    return _add_piece(names, lots, curves, i, piece, low, top, BUY, fixed)
+def _plan_purchases(plan: Plan, count: int, name: _Name, low: float, least: float, fixed: float) -> int:
+    """The pieces that buy at least `least`; the first begins at `low`, maybe below what is held.
+
+    The first weight bought may wash and what follows not: convex only on either side of that.
+    """
+    top = max(name.weight_max, name.held)
+    if name.exposed > 0.0 and name.held + name.exposed < top:
+        if name.exposed > least:
+            count = _plan(plan, count, name, low, name.held + name.exposed, BUY, fixed)
+        low = max(low, name.held + max(name.exposed, least))
+    return _plan(plan, count, name, low, top, BUY, fixed)
 
 
 @kernel
-def _add_branches(
-    account: Account, names: Names, lots: Lots, curves: Curves, i: int, piece: int, has_loss: bool
-) -> int:
+def _plan_branches(account: Account, name: _Name, plan: Plan) -> int:
     """The pieces of a name inside its limits. Without fixed charges they share the point held."""
-    held = names.held[i]
+    held = name.held
+    mode = SELL if name.has_loss else EITHER
     least = account.trade_min
     ticket = account.ticket_charge
-    buys = names.may_buy[i]
-    low = held - sellable_weight(lots, i, False)
-    low = 0.0 if low < DUST else low
-    low_gains = held - sellable_weight(lots, i, True) if has_loss else low
-    mode = SELL if has_loss else EITHER
-    paired = names.in_group[i]
+    gains_apart = name.has_loss and name.paired
+    count = 0
     if least <= 0.0 and ticket <= 0.0:
-        if has_loss or paired or not buys:
-            piece = _add_piece(names, lots, curves, i, piece, low, held, mode, 0.0)
-        if has_loss and paired:
-            piece = _add_piece(names, lots, curves, i, piece, low_gains, held, EITHER, 0.0)
-        if buys:
-            piece = _add_purchases(names, lots, curves, i, piece, low_gains, 0.0, 0.0)
-        return piece
-    if limit_excess(held, names.weight_min[i], names.weight_max[i]) == 0.0:
-        piece = _add_point(curves, piece, held, EITHER, 0.0)
+        if name.has_loss or name.paired or not name.buys:
+            count = _plan(plan, count, name, name.low, held, mode, 0.0)
+        if gains_apart:
+            count = _plan(plan, count, name, name.low_gains, held, EITHER, 0.0)
+        if name.buys:
+            count = _plan_purchases(plan, count, name, name.low_gains, 0.0, 0.0)
+        return count
+    if limit_excess(held, name.weight_min, name.weight_max) == 0.0:
+        count = _plan(plan, count, name, held, held, EITHER, 0.0)
     top = held - least
-    if low <= top and low < held:
-        piece = _add_piece(names, lots, curves, i, piece, low, top, mode, ticket)
-    elif low == 0.0 and held > 0.0:
-        piece = _add_piece(names, lots, curves, i, piece, 0.0, 0.0, mode, ticket)
-    if has_loss and paired and low_gains <= top and low_gains < held:
-        piece = _add_piece(names, lots, curves, i, piece, low_gains, top, EITHER, ticket)
-    if buys and held + least <= names.weight_max[i]:
-        piece = _add_purchases(names, lots, curves, i, piece, held + least, least, ticket)
-    return piece
+    if name.low <= top and name.low < held:
+        count = _plan(plan, count, name, name.low, top, mode, ticket)
+    elif name.low == 0.0 and held > 0.0:
+        count = _plan(plan, count, name, 0.0, 0.0, mode, ticket)
+    if gains_apart and name.low_gains <= top and name.low_gains < held:
+        count = _plan(plan, count, name, name.low_gains, top, EITHER, ticket)
+    if name.buys and held + least <= name.weight_max:
+        count = _plan_purchases(plan, count, name, held + least, least, ticket)
+    return count
 
 
 @kernel
-def build_pieces(account: Account, names: Names, lots: Lots, curves: Curves) -> None:
-    """All pieces of the account's names; every name gets at least one, every group a mode."""
+def _plan_relaxed(account: Account, name: _Name, plan: Plan, count: int) -> int:
+    """Add pieces outside the limits where these cannot be met, or not in each mode of the group."""
+    excess = limit_excess(name.held, name.weight_min, name.weight_max)
+    if count > 0 and not (name.paired and excess > 0.0):
+        return count
+    plan.low[count] = name.held
+    plan.high[count] = name.held
+    plan.mode[count] = EITHER
+    plan.fixed[count] = account.limit_price * excess
+    count += 1
+    if name.low > name.weight_max and name.held - name.low >= max(account.trade_min, DUST):
+        plan.low[count] = name.low
+        plan.high[count] = name.low
+        plan.mode[count] = SELL if name.has_loss else EITHER
+        excess = name.low - name.weight_max
+        plan.fixed[count] = account.ticket_charge + account.limit_price * excess
+        count += 1
+    return count
+
+
+@kernel
+def build_pieces(account: Account, names: Names, lots: Lots, curves: Curves, plan: Plan) -> None:
+    """All pieces of the account's names and their segments; every name gets at least one piece."""
     piece = 0
+    segment = 0
     curves.first[0] = 0
     for i in range(account.n):
-        start = piece
-        curves.start[i] = start
-        has_loss = False
-        for place in range(lots.start[i], lots.start[i + 1]):
-            has_loss = has_loss or lots.is_loss[place]
-        piece = _add_branches(account, names, lots, curves, i, piece, has_loss)
-        held = names.held[i]
-        excess = limit_excess(held, names.weight_min[i], names.weight_max[i])
-        if piece > start and not (names.in_group[i] and excess > 0.0):
-            continue
-        # The limits cannot be met, or not in every mode of the group: go as far as one can.
-        piece = _add_point(curves, piece, held, EITHER, account.limit_price * excess)
-        low = held - sellable_weight(lots, i, False)
-        if low > names.weight_max[i] and held - low >= max(account.trade_min, DUST):
-            cost = account.ticket_charge + account.limit_price * (low - names.weight_max[i])
+        curves.start[i] = piece
+        name = _facts(names, lots, i)
+        count = _plan_branches(account, name, plan)
+        count = _plan_relaxed(account, name, plan, count)
+        for planned in range(count):
+            low = plan.low[planned]
+            high = plan.high[planned]
+            cost = plan.fixed[planned]
+            held = name.held
+            if high > held:
+                slope = names.half_spread[i]
+                cost += slope * (high - held)
+                if name.exposed > 0.0:
+                    cost += names.wash_cost[i] * min(name.exposed, high - held)
+                    slope += names.wash_cost[i] if high - held <= name.exposed + DUST else 0.0
+                if high > low:
+                    curves.segment_low[segment] = max(held, low)
+                    curves.segment_slope[segment] = slope
+                    segment += 1
+            position = held
             for place in range(lots.start[i], lots.start[i + 1]):
-                cost += lots.rate[place] * lots.weight[place]
-            piece = _add_point(curves, piece, low, SELL if has_loss else EITHER, cost)
+                if position <= low + DUST:
+                    break
+                if lots.is_loss[place] and plan.mode[planned] != SELL:
+                    continue
+                end = position - lots.weight[place]
+                # What lies above the high end is sold in the whole piece: part of its cost.
+                cost += lots.rate[place] * max(0.0, position - max(end, high))
+                if end < high and low < high:
+                    curves.segment_low[segment] = max(end, low)
+                    curves.segment_slope[segment] = -lots.rate[place]
+                    segment += 1
+                position = end
+            curves.low[piece] = low
+            curves.high[piece] = high
+            curves.cost[piece] = cost
+            curves.mode[piece] = plan.mode[planned]
+            piece += 1
+            curves.first[piece] = segment
     curves.start[account.n] = piece
 
 

@@ -82,6 +82,15 @@ class Curves(NamedTuple):
     segment_slope: Floats
 
 
+class Plan(NamedTuple):
+    """The pieces of one name before their segments are written."""
+
+    low: Floats
+    high: Floats
+    mode: Codes
+    fixed: Floats
+
+
 class State(NamedTuple):
     """Per name: prices, and the minimisers at these prices."""
 
@@ -144,6 +153,7 @@ class Workspace(NamedTuple):
     lots: Lots
     entries: Entries
     curves: Curves
+    plan: Plan
     state: State
     multipliers: Multipliers
     answer: Answer
@@ -169,6 +179,7 @@ def make_workspace(
         lots=_make(Lots, n_lots, start=name),
         entries=_make(Entries, n_entries, start=name),
         curves=_make(Curves, pieces, start=name, segment_low=segments, segment_slope=segments),
+        plan=_make(Plan, _PIECES_PER_NAME),
         state=_make(State, name),
         multipliers=_make(Multipliers, size, hessian=square, factor=square),
         answer=_make(Answer, name, theta=size, bound_theta=size),
