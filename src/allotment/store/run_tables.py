@@ -1,4 +1,4 @@
-"""Runs of the book: steps that workers claim, proposals and exceptions that they store.
+"""Runs of the book: steps that workers claim, and the exceptions that they meet.
 
 A step is claimed by a row lock inside the worker's transaction and finished in the same
 transaction with its proposals: a killed worker's claim disappears with its connection, finished
@@ -10,7 +10,7 @@ steps stay, and nothing is done twice.
             if step is None:
                 break
             ...
-            save_proposals(firm, run_id, proposals)
+            proposal_tables.save_proposals(firm, run_id, proposals)
             save_exceptions(firm, run_id, exceptions)
             finish_step(firm, step, n_done=…, seconds=…)
     finish_run(firm, run_id)
@@ -28,31 +28,8 @@ import numpy as np
 from psycopg import sql
 
 from allotment.errors import StoreError, UsageError
-from allotment.store.model_tables import latest_model, load_model, save_model
-from allotment.store.proposal_tables import latest_proposal, load_proposals, save_proposals
 from allotment.store.session import FirmStore
 from allotment.units import Ints
-
-__all__ = [
-    "Run",
-    "RunException",
-    "RunStep",
-    "claim_step",
-    "create_run",
-    "finish_run",
-    "finish_step",
-    "latest_model",
-    "latest_proposal",
-    "latest_run",
-    "load_exceptions",
-    "load_model",
-    "load_proposals",
-    "load_run",
-    "save_exceptions",
-    "save_model",
-    "save_proposals",
-    "unfinished_run",
-]
 
 _RUNS = sql.SQL(
     "SELECT r.run_id, kind, asof, r.state, inputs_hash, parameters, engine_version, rules_version, "

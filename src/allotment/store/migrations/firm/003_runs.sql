@@ -85,7 +85,6 @@ CREATE TABLE proposal (
     loss_banked_cents     bigint NOT NULL,
     tax_cents             bigint NOT NULL,
     tax_this_year_saved_cents bigint NOT NULL,
-    tax_this_year_saved_cents bigint NOT NULL,
     cost_cents            bigint NOT NULL,
     turnover              double precision NOT NULL,
     objective             double precision NOT NULL,
