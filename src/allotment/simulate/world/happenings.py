@@ -21,16 +21,18 @@ from allotment.simulate.world.shelf import (
     write,
 )
 from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT, Tape
-from allotment.units import mul_div
+from allotment.units import Index, Ints, mul_div
 
 
 @kernel
-def accrue_dividends(tape: Tape, shelf: Shelf, slot: int, t: int) -> None:
-    """Dividends of session t on what was held before it."""
-    for d in range(tape.dividend_start[t], tape.dividend_start[t + 1]):
-        held = shelf.position[slot, tape.dividend_sec[d]]
+def dividends(first: int, stop: int, sec: Index, micros: Ints, position: Ints) -> int:
+    """Cents that rows `first` to `stop` of the tape's dividends pay on a position, shape (N,)."""
+    cents = 0
+    for d in range(first, stop):
+        held = position[sec[d]]
         if held > 0:
-            shelf.accrued[slot] += mul_div(held, tape.dividend_micros[d], VALUE_DIVISOR)
+            cents += mul_div(held, micros[d], VALUE_DIVISOR)
+    return cents
 
 
 @kernel

@@ -69,19 +69,23 @@ class Plans(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Scratch of one trading day, shape (N,) each; dollars are floats here, for choosing only."""
+    """Scratch of one trading day, shape (N,) each; dollars are floats here, for choosing only.
+
+    Loops over names or lots read these and take no records: passing one costs more than a step.
+    """
 
     value: Floats
     target: Floats  # weights
     bound: Floats  # weights: what the index has, for names outside the sample
     loss: Floats
     order: Floats
+    may_buy: Bools
 
 
 @kernel
 def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: int, t: int) -> float:
-    """Fill `value`, `target` and `bound`; returns the account's value with its cash, in dollars."""
-    file = tape.bench_row[t]
+    """Fill all but `loss` and `order`; returns the account's value with its cash, in dollars."""
+    file, day, kept = tape.bench_row[t], tape.day[t], plans.kept[a]
     top = np.int64(_TOP_SHARE * plans.names[a])
     rest = max(tape.members[file] - top, 1)
     chance = min(1.0, (plans.names[a] - top) / rest)
@@ -93,6 +97,8 @@ def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: i
         account_usd += desk.value[i]
         weight = tape.bench[file, i] if plans.allowed[a, i] else 0.0
         desk.bound[i] = weight
+        is_open = shelf.blocked_until[tape.group[i]] < day
+        desk.may_buy[i] = weight > 0.0 and tape.trades[t, i] and i != kept and is_open
         if tape.rank[file, i] >= top:
             weight = weight / chance if plans.lottery[plans.style[a], i] < chance else 0.0
         desk.target[i] = weight
@@ -169,12 +175,13 @@ def _harvest(
 ) -> None:
     """Sell the lots far below their basis, name by name, the largest loss first."""
     desk.loss[:] = 0.0
+    floor = 1.0 - plans.harvest_below[a]
     for k in range(shelf.n_lots[slot]):
         i = shelf.sec[slot, k]
-        if tape.trades[t, i] and _is_low(tape, plans, shelf, a, slot, t, k):
-            desk.loss[i] += (
-                shelf.basis[slot, k] / CENTS - shelf.quantity[slot, k] * 1e-15 * tape.price_micros[t, i]
-            )
+        value_usd = shelf.quantity[slot, k] * 1e-15 * tape.price_micros[t, i]
+        basis_usd = shelf.basis[slot, k] / CENTS
+        if value_usd < floor * basis_usd and tape.trades[t, i]:
+            desk.loss[i] += basis_usd - value_usd
     worth_usd = max(40.0, 1e-4 * account_usd)
     for _ in range(_HARVESTS_MAX):
         i = int(np.argmax(desk.loss))
@@ -185,28 +192,16 @@ def _harvest(
             continue
         n = find_lots(shelf, slot, i)
         for k in range(n):
-            if _is_low(tape, plans, shelf, a, slot, t, shelf.rows[k]):
-                shelf.part[k] = shelf.quantity[slot, shelf.rows[k]]
+            row = shelf.rows[k]
+            value_usd = shelf.quantity[slot, row] * 1e-15 * tape.price_micros[t, i]
+            if value_usd < floor * shelf.basis[slot, row] / CENTS:
+                shelf.part[k] = shelf.quantity[slot, row]
         cents = sell_parts(tape, shelf, out, a, slot, t, i, tape.price_micros[t, i], n, record)
         desk.value[i] -= cents / CENTS
+        for j in range(desk.may_buy.shape[0]):
+            if tape.group[j] == tape.group[i]:
+                desk.may_buy[j] = False
         _replace(tape, plans, shelf, out, desk, a, slot, t, i, cents / CENTS, account_usd, record)
-
-
-@kernel
-def _is_low(tape: Tape, plans: Plans, shelf: Shelf, a: int, slot: int, t: int, k: int) -> bool:
-    basis_usd = shelf.basis[slot, k] / CENTS
-    value_usd = shelf.quantity[slot, k] * 1e-15 * tape.price_micros[t, shelf.sec[slot, k]]
-    return bool(value_usd < (1.0 - plans.harvest_below[a]) * basis_usd)
-
-
-@kernel
-def _may_buy(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, t: int, i: int) -> bool:
-    return bool(
-        desk.bound[i] > 0.0
-        and tape.trades[t, i]
-        and i != plans.kept[a]
-        and shelf.blocked_until[tape.group[i]] < tape.day[t]
-    )
 
 
 @kernel
@@ -229,7 +224,7 @@ def _replace(
     for _ in range(_PARTS_OF_PROCEEDS):
         best, room_usd = -1, 0.0
         for i in range(desk.value.shape[0]):
-            if tape.sector[i] == tape.sector[sold] and _may_buy(tape, plans, shelf, desk, a, t, i):
+            if tape.sector[i] == tape.sector[sold] and desk.may_buy[i]:
                 wanted_usd = 1.5 * max(desk.bound[i], desk.target[i]) * account_usd - desk.value[i]
                 if wanted_usd > room_usd:
                     best, room_usd = i, wanted_usd
@@ -299,10 +294,12 @@ def _invest(
     names_max = min(
         names_max, plans.lots_max[a] - shelf.n_lots[slot], np.int64(spare_usd / (0.2 * ticket_usd))
     )
+    day = tape.day[t]
     for i in range(desk.value.shape[0]):
         short_usd = desk.target[i] * account_usd - desk.value[i]
-        wanted = short_usd > 0.2 * ticket_usd and _may_buy(tape, plans, shelf, desk, a, t, i)
-        desk.order[i] = -short_usd if wanted else 0.0
+        wanted = short_usd > 0.2 * ticket_usd and desk.may_buy[i]
+        is_open = shelf.blocked_until[tape.group[i]] < day  # a trim may have taken a loss
+        desk.order[i] = -short_usd if wanted and is_open else 0.0
     if names_max <= 0:
         return
     places = np.argsort(desk.order)[:names_max]
@@ -385,3 +382,9 @@ def _sell_amount(
         shelf.part[best] = min(left, shelf.quantity[slot, shelf.rows[best]])
         left -= shelf.part[best]
     sell_parts(tape, shelf, out, a, slot, t, i, micros, n, record)
+
+
+def empty_desk(n_names: int) -> Desk:
+    """Scratch for one thread."""
+    columns = [np.zeros(n_names) for _ in range(5)]
+    return Desk(*columns, may_buy=np.zeros(n_names, np.bool_))

@@ -8,8 +8,8 @@ import numpy as np
 
 from allotment.compiled import kernel
 from allotment.errors import InvariantError
-from allotment.simulate.world.happenings import accrue_dividends, apply_actions
-from allotment.simulate.world.rule import Desk, Plans, raise_cash, trade
+from allotment.simulate.world.happenings import apply_actions, dividends
+from allotment.simulate.world.rule import Desk, Plans, empty_desk, raise_cash, trade
 from allotment.simulate.world.shelf import (
     BROUGHT,
     DEPOSIT,
@@ -56,7 +56,7 @@ def _trade_chunk(tape: Tape, plans: Plans, cash: Ints, first: int, stop: int, cu
     """Some households; again with twice the room as long as the journal overflows."""
     n_names = tape.price_micros.shape[1]
     shelf = empty_shelf(n_names, int(tape.group.max()) + 1)
-    desk = Desk(*(np.zeros(n_names) for _ in Desk._fields))
+    desk = empty_desk(n_names)
     n_accounts = int(plans.household_start[stop] - plans.household_start[first])
     for room in (1, 2, 4, 8, 16, 32):
         n = n_accounts * room
@@ -106,12 +106,29 @@ def _trade_households(
             begins = min(begins, plans.opened[a])
         for t in range(begins, tape.day.shape[0]):
             for a in range(start, end):
-                if t >= plans.opened[a]:
-                    _live(tape, plans, shelf, out, desk, flows, a, a - start, t, t > cutoff)
-                    if t == cutoff:
-                        _write_opening(out, shelf, a, a - start, t, OPENING)
-                        if shelf.cash[a - start] > 0:
-                            write(out, a, t, OPENING_CASH, -1, 0, shelf.cash[a - start], -1)
+                slot, age = a - start, t - plans.starts[a]
+                if t < plans.opened[a]:
+                    continue
+                shelf.accrued[slot] += dividends(
+                    tape.dividend_start[t],
+                    tape.dividend_start[t + 1],
+                    tape.dividend_sec,
+                    tape.dividend_micros,
+                    shelf.position[slot],
+                )
+                # Most sessions ask nothing of an account, and a call with all records is dear.
+                if (
+                    tape.action_start[t] < tape.action_start[t + 1]
+                    or tape.month_ends[t]
+                    or t == plans.opened[a]
+                    or (age >= 0 and age % plans.every[a] == 0)
+                    or (flows[slot] < plans.flow_start[a + 1] and plans.flow_session[flows[slot]] <= t)
+                ):
+                    _live(tape, plans, shelf, out, desk, flows, a, slot, t, t > cutoff)
+                if t == cutoff:
+                    _write_opening(out, shelf, a, slot, t, OPENING)
+                    if shelf.cash[slot] > 0:
+                        write(out, a, t, OPENING_CASH, -1, 0, shelf.cash[slot], -1)
             if out.count[OVERFLOW]:
                 return
         for a in range(start, end):
@@ -133,7 +150,6 @@ def _live(
     record: bool,
 ) -> None:
     """One session of one account: actions, dividends, what comes and goes, and trading."""
-    accrue_dividends(tape, shelf, slot, t)
     apply_actions(tape, shelf, out, a, slot, t, plans.step[a], record)
     if t == plans.opened[a]:
         for k in range(plans.legacy_start[a], plans.legacy_start[a + 1]):
