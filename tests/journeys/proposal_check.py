@@ -22,7 +22,7 @@ from allotment.ledger.fold import BookState, fold
 from allotment.market.security import Security
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.store import book_tables, event_tables, market_tables, run_tables
+from allotment.store import book_tables, event_tables, market_tables, proposal_tables, run_tables
 from allotment.store.session import FirmStore
 from allotment.tax.identical import IdenticalGroups
 
@@ -48,7 +48,7 @@ def check_run(firm: FirmStore, run_id: int, market: MarketSnapshot) -> int:
     securities = {s.security_id: s for s in market_tables.load_securities(firm)}
     known = books(firm, market.asof, securities)
     relaxed = {e.account_id for e in run_tables.load_exceptions(firm, run_id) if e.cause == "cash_band"}
-    proposals = run_tables.load_proposals(firm, run_id)
+    proposals = proposal_tables.load_proposals(firm, run_id)
     household_sold: dict[int, set[str]] = defaultdict(set)
     household_bought: dict[int, set[str]] = defaultdict(set)
     for proposal in proposals:

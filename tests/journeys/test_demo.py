@@ -15,7 +15,7 @@ import pytest
 
 from allotment.jobs.market_day import read_snapshot
 from allotment.settings import load
-from allotment.store import run_tables
+from allotment.store import proposal_tables, run_tables
 from allotment.store.database import Store
 
 _spec = importlib.util.spec_from_file_location(
@@ -116,7 +116,7 @@ def test_a_killed_run_is_taken_up_bit_for_bit(demo, allotment, journey_home, whe
     undisturbed = json.loads(allotment("rebalance", "--json", threads=1).stdout)
     assert undisturbed["resumed"] is False
     with firm_store(journey_home) as store, store.firm("demo") as firm:
-        first, second = (run_tables.load_proposals(firm, s["run_id"]) for s in (resumed, undisturbed))
+        first, second = (proposal_tables.load_proposals(firm, s["run_id"]) for s in (resumed, undisturbed))
     assert [p.account_id for p in first] == [p.account_id for p in second]
     assert [p.decision_hash for p in first] == [p.decision_hash for p in second]
     for one, other in zip(first, second, strict=True):

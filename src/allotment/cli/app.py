@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import output, run
+from allotment.cli import db, importing, output, run
 
 app = typer.Typer(
     name="allotment",
@@ -76,3 +76,5 @@ app.add_typer(config, name="config")
 
 for command in (run.init, run.rebalance, run.explain, run.demo):
     app.command()(command)
+app.command("import")(importing.import_command)
+app.add_typer(db.app, name="db")

@@ -90,7 +90,7 @@ def demo(
     from allotment.jobs.book_run import RunRequest, rebalance_book
     from allotment.jobs.demo import FIRM, DemoRequest, build
     from allotment.jobs.summary import summarise
-    from allotment.store import book_tables, run_tables
+    from allotment.store import book_tables, proposal_tables
     from allotment.store.database import Store
 
     settings: Settings = context.obj
@@ -107,7 +107,7 @@ def demo(
         with Store.open(settings) as store, store.firm(FIRM) as firm:
             report = rebalance_book(firm, RunRequest(threads=settings.n_threads), advance)
             summary = summarise(firm, report)
-            proposals = run_tables.load_proposals(firm, report.run_id)
+            proposals = proposal_tables.load_proposals(firm, report.run_id)
             codes = {a.account_id: a.code for a in book_tables.load_accounts(firm)}
     most = max(proposals, key=lambda p: p.tax_this_year_saved_cents, default=None)
     seconds_in_all = perf_counter() - started
@@ -136,12 +136,12 @@ def explain(
     """Tell what is proposed for one account, why, what it costs and what it saves."""
     from allotment.cli import show
     from allotment.rebalance.explain import explain as tell
-    from allotment.store import book_tables, market_tables, run_tables
+    from allotment.store import book_tables, market_tables, proposal_tables, run_tables
     from allotment.store.database import Store
 
     with Store.open(context.obj) as store, store.firm() as firm:
         found = book_tables.find_account(firm, account)
-        proposal = run_tables.latest_proposal(firm, found.account_id)
+        proposal = proposal_tables.latest_proposal(firm, found.account_id)
         securities = {s.security_id: s for s in market_tables.load_securities(firm)}
         last = run_tables.latest_run(firm, kind="rebalance")
         known = run_tables.load_exceptions(firm, last.run_id) if last else ()

@@ -33,7 +33,7 @@ from allotment.rebalance.facts import Clients, facts_of
 from allotment.rebalance.household import Undecided, decide
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.store import book_tables, event_tables, run_tables
+from allotment.store import book_tables, event_tables, proposal_tables, run_tables
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
 
@@ -203,7 +203,7 @@ class _Worker:
             if step is None:
                 return False
             proposals, exceptions = self._decide(frozenset(step.account_ids.tolist()))
-            run_tables.save_proposals(self.firm, self.run_id, proposals)
+            proposal_tables.save_proposals(self.firm, self.run_id, proposals)
             run_tables.save_exceptions(
                 self.firm,
                 self.run_id,

@@ -12,7 +12,7 @@ from allotment.rebalance.snapshot import MarketSnapshot, take_snapshot
 from allotment.risk.estimate import EstimationPolicy, estimate
 from allotment.risk.exposures import exposures
 from allotment.risk.window import window
-from allotment.store import market_tables, run_tables
+from allotment.store import market_tables, model_tables
 from allotment.store.session import FirmStore
 
 _HISTORY_DAYS = 3 * 366  # calendar days of prices that the risk model looks at
@@ -31,7 +31,7 @@ def read_snapshot(firm: FirmStore, asof: date, policy: EstimationPolicy | None =
     """Prices, benchmarks, exposures and risk of `asof`; the model is estimated and kept if it is new."""
     history = market_tables.load_history(firm, asof - timedelta(days=_HISTORY_DAYS), asof)
     snapshot = snapshot_of(history, asof, policy)
-    run_tables.save_model(firm, snapshot.model)
+    model_tables.save_model(firm, snapshot.model)
     return snapshot
 
 

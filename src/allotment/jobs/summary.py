@@ -9,7 +9,7 @@ import numpy as np
 
 from allotment.jobs.book_run import RunReport
 from allotment.rebalance.proposal import Proposal, ProposalState
-from allotment.store import run_tables
+from allotment.store import proposal_tables, run_tables
 from allotment.store.session import FirmStore
 from allotment.units import CENTS_PER_USD
 
@@ -47,7 +47,7 @@ class RunSummary:
 
 def summarise(firm: FirmStore, report: RunReport) -> RunSummary:
     """The run's figures, its earlier steps included when it was gone on with."""
-    proposals = run_tables.load_proposals(firm, report.run_id)
+    proposals = proposal_tables.load_proposals(firm, report.run_id)
     exceptions = run_tables.load_exceptions(firm, report.run_id)
     trading = [p for p in proposals if p.state == ProposalState.PROPOSED]
     value = np.array([p.value_cents for p in proposals], np.float64)
