@@ -7,11 +7,14 @@ Not here: the price of a wash (`tax.year` has the rates).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+import numpy as np
 
 from allotment.book.lots import Lots
+from allotment.compiled import kernel
 from allotment.tax.identical import IdenticalGroups
-from allotment.units import Codes, Dates, Floats, Index, Ints
+from allotment.units import Codes, Dates, Floats, Index, Ints, mul_div, shares, usd
 
 WINDOW_DAYS = 30
 
@@ -71,14 +74,60 @@ class NameWash:
 def wash_state(
     lots: Lots, household_of_account: Index, claims: OpenClaims, groups: IdenticalGroups, asof: Dates
 ) -> WashState:
-    """The state at the start of `asof`. `lots`: open lots of the taxpayer view;
-    household_of_account: household_ix by account_ix. Expired claims are left out."""
-    raise NotImplementedError
+    """The state at the start of `asof`.
+
+    lots: open lots of the taxpayer view, of securities that `groups` knows;
+    household_of_account: household_ix by account_ix; claims: as `ledger.fold.open_claims` gives
+    them, expired ones are left out here.
+    """
+    with np.errstate(invalid="ignore"):
+        is_young = (lots.purchased >= asof - WINDOW_DAYS) & (lots.purchased <= asof)
+    lots = lots.take(is_young & (lots.absorbed == 0) & (lots.side == 1))
+    at = _rows_of(groups, lots.security_id)
+    household = household_of_account[lots.account_ix]
+    order = np.lexsort((lots.origin_event, lots.purchased, groups.group_ix[at], household))
+    lots, at = lots.take(order), at[order]
+    current = (claims.sold <= asof) & (claims.sold >= asof - WINDOW_DAYS)
+    return WashState(
+        asof=asof,
+        young=YoungShares(
+            household_ix=household[order],
+            group_ix=groups.group_ix[at],
+            account_ix=lots.account_ix,
+            security_id=lots.security_id,
+            quantity_nano=lots.quantity_nano,
+            unit_nano=_in_units(lots.quantity_nano, groups, at),
+            purchased=lots.purchased,
+            acquisition_id=lots.acquisition_id,
+        ),
+        claims=OpenClaims(**{part.name: getattr(claims, part.name)[current] for part in fields(OpenClaims)}),
+    )
 
 
 def by_name(state: WashState, household_ix: int, security_ids: Ints, groups: IdenticalGroups) -> NameWash:
     """What the optimiser asks: for each security (any order), young and exposed shares."""
-    raise NotImplementedError
+    at = _rows_of(groups, security_ids)
+    group = groups.group_ix[at]
+    n_groups = int(groups.group_ix.max(initial=-1)) + 1
+    young, claims = state.young, state.claims
+    own = _of_household(young.household_ix, household_ix)
+    purchases = np.unique(np.stack([young.group_ix[own].astype(np.int64), young.acquisition_id[own]]), axis=1)
+    young_units = _sum_by(young.group_ix[own], young.unit_nano[own], n_groups)
+    open_ = _of_household(claims.household_ix, household_ix)
+    exposed_units = _sum_by(claims.group_ix[open_], claims.unit_nano[open_], n_groups)
+    loss = _sum_by(claims.group_ix[open_], claims.loss_cents[open_], n_groups)
+    until = np.full(n_groups, -(2**31), np.int64)
+    np.maximum.at(until, claims.group_ix[open_], claims.no_buy_until[open_].astype(np.int64))
+    exposed = _in_shares(exposed_units[group], groups, at)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_share = np.where(exposed > 0, usd(loss[group]) / shares(exposed), 0.0)
+    return NameWash(
+        young_nano=_in_shares(young_units[group], groups, at),
+        young_purchases=np.bincount(purchases[0], minlength=n_groups)[group].astype(np.int32),
+        exposed_nano=exposed,
+        loss_per_share_usd=per_share,
+        no_buy_until=np.where(exposed > 0, until[group].astype("M8[D]"), np.datetime64("NaT", "D")),
+    )
 
 
 def clean_quantity(
@@ -87,11 +136,85 @@ def clean_quantity(
     """For each lot, the shares (billionths) that could be sold at a loss today without an
     immediate wash, if nothing else of its group is sold: its quantity less the young shares of
     other purchases. Shape (n_lots,)."""
-    raise NotImplementedError
+    young = state.young
+    n_groups = int(groups.group_ix.max(initial=-1)) + 1
+    at = _rows_of(groups, lots.security_id)
+    lot_key = household_of_account[lots.account_ix].astype(np.int64) * n_groups + groups.group_ix[at]
+    young_key = young.household_ix.astype(np.int64) * n_groups + young.group_ix
+    keys, found = np.unique(young_key, return_inverse=True)
+    in_group = np.append(_sum_by(found, young.unit_nano, len(keys)), 0)
+    pairs = np.stack([young_key, young.acquisition_id], axis=1)
+    purchases, same = np.unique(pairs, axis=0, return_inverse=True)
+    in_purchase = np.append(_sum_by(same.ravel(), young.unit_nano, len(purchases)), 0)
+    total = in_group[_find(keys, lot_key)]
+    own = in_purchase[_find_pair(purchases, lot_key, lots.acquisition_id)]
+    others = _in_shares(total - own, groups, at)
+    return np.maximum(0, lots.quantity_nano - others)
 
 
 def blocked_purchase(
     state: WashState, household_ix: int, security_ids: Ints, groups: IdenticalGroups
 ) -> Codes:
     """1 where a purchase on `asof` in any account of the household would disallow a loss."""
-    raise NotImplementedError
+    return (by_name(state, household_ix, security_ids, groups).exposed_nano > 0).astype(np.int8)
+
+
+def _of_household(household_ix: Index, wanted: int) -> slice:
+    """The rows of one household in an ascending column."""
+    return slice(*np.searchsorted(household_ix, [wanted, wanted + 1]))
+
+
+def _rows_of(groups: IdenticalGroups, security_ids: Ints) -> Ints:
+    at: Ints = np.searchsorted(groups.security_ids, security_ids)
+    known = bool(np.all(at < len(groups))) and np.array_equal(groups.security_ids[at], security_ids)
+    assert known, "a security is missing from the substantially identical groups"
+    return at
+
+
+def _find(keys: Ints, wanted: Ints) -> Ints:
+    """Positions of `wanted` in the ascending `keys`; len(keys) where it is not there."""
+    if not len(keys):
+        return np.zeros(len(wanted), np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found: Ints = np.where(keys[at] == wanted, at, len(keys))
+    return found
+
+
+def _find_pair(pairs: Ints, first: Ints, second: Ints) -> Ints:
+    """The same for rows of two columns in lexicographic order."""
+    place = {(int(a), int(b)): i for i, (a, b) in enumerate(pairs)}
+    asked = np.flatnonzero(np.isin(second, pairs[:, 1])) if len(pairs) else np.zeros(0, np.int64)
+    out = np.full(len(first), len(pairs), np.int64)
+    for i in asked:
+        out[i] = place.get((int(first[i]), int(second[i])), len(pairs))
+    return out
+
+
+@kernel
+def _add_by(at: Ints, amount: Ints, out: Ints) -> None:
+    for i in range(at.shape[0]):
+        out[at[i]] += amount[i]
+
+
+def _sum_by(at: Index | Ints, amount: Ints, n: int) -> Ints:
+    out = np.zeros(n, np.int64)
+    _add_by(at.astype(np.int64), np.ascontiguousarray(amount), out)
+    return out
+
+
+@kernel
+def _scale(quantity: Ints, parts: Ints, whole: Ints, out: Ints) -> None:
+    for i in range(quantity.shape[0]):
+        out[i] = mul_div(quantity[i], parts[i], whole[i])
+
+
+def _in_units(quantity_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
+    out = np.empty(len(quantity_nano), np.int64)
+    _scale(quantity_nano, groups.unit_parts[at], groups.unit_whole[at], out)
+    return out
+
+
+def _in_shares(unit_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
+    out = np.empty(len(unit_nano), np.int64)
+    _scale(np.ascontiguousarray(unit_nano), groups.unit_whole[at], groups.unit_parts[at], out)
+    return out

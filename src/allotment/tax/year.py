@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from allotment.book.household import Taxpayer
+import numpy as np
+
+from allotment.book.household import FilingStatus, Taxpayer
 from allotment.units import Floats, Ints
 
 
@@ -32,7 +34,18 @@ class YearProfile:
     @classmethod
     def of_taxpayers(cls, taxpayers: Sequence[Taxpayer]) -> Self:
         """The profiles of the given taxpayers, in their order."""
-        raise NotImplementedError
+        return cls(
+            short_rate=np.array([taxpayer.short_rate for taxpayer in taxpayers], np.float64),
+            long_rate=np.array([taxpayer.long_rate for taxpayer in taxpayers], np.float64),
+            ordinary_rate=np.array([taxpayer.ordinary_rate for taxpayer in taxpayers], np.float64),
+            carry_short_cents=np.array([taxpayer.carry_short_cents for taxpayer in taxpayers], np.int64),
+            carry_long_cents=np.array([taxpayer.carry_long_cents for taxpayer in taxpayers], np.int64),
+            outside_short_cents=np.array([taxpayer.outside_short_cents for taxpayer in taxpayers], np.int64),
+            outside_long_cents=np.array([taxpayer.outside_long_cents for taxpayer in taxpayers], np.int64),
+            limit_cents=np.array(
+                [loss_limit_cents(taxpayer.filing_status) for taxpayer in taxpayers], np.int64
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +60,45 @@ class NettedYear:
     carry_long_cents: Ints
 
 
+def loss_limit_cents(status: FilingStatus) -> int:
+    """The net capital loss that may be deducted from ordinary income, §1211(b)."""
+    return 150_000 if status is FilingStatus.SEPARATE else 300_000
+
+
 def net(short_cents: Ints, long_cents: Ints, profile: YearProfile) -> NettedYear:
     """Net the year. short_cents, long_cents: recognised in our accounts (disallowed losses
-    added back), signed, shape (n_taxpayers,); carry-ins and outside gains come from `profile`."""
-    raise NotImplementedError
+    added back), signed, shape (n_taxpayers,); carry-ins and outside gains come from `profile`.
+
+    The deduction eats short-term losses first (§1212(b)(2)). Taxable income is taken to be
+    enough for the whole deduction; `tax.carryover` has the worksheet for when it is not.
+    """
+    short = short_cents + profile.outside_short_cents - profile.carry_short_cents
+    long = long_cents + profile.outside_long_cents - profile.carry_long_cents
+    short_loss, long_loss = np.maximum(-short, 0), np.maximum(-long, 0)
+    taxed_short = np.maximum(0, np.maximum(short, 0) - long_loss)
+    taxed_long = np.maximum(0, np.maximum(long, 0) - short_loss)
+    # What of each loss the other side's gain has not used.
+    short_left = np.maximum(0, short_loss - np.maximum(long, 0))
+    long_left = np.maximum(0, long_loss - np.maximum(short, 0))
+    deduction = np.minimum(profile.limit_cents, short_left + long_left)
+    from_short = np.minimum(deduction, short_left)
+    return NettedYear(
+        taxed_short_cents=taxed_short,
+        taxed_long_cents=taxed_long,
+        deduction_cents=deduction,
+        carry_short_cents=short_left - from_short,
+        carry_long_cents=long_left - (deduction - from_short),
+    )
 
 
 def tax_of_year(short_cents: Ints, long_cents: Ints, profile: YearProfile) -> Ints:
-    """Tax of the year in cents, shape (n_taxpayers,): rates on what is taxed, less the value
-    of the deduction. "Saved this year" is the tax without the trades minus the tax with them.
-    Carried losses are worth nothing here: they are next year's."""
-    raise NotImplementedError
+    """Tax of the year in cents, shape (n_taxpayers,), half-up: rates on what is taxed, less the
+    value of the deduction. "Saved this year" is the tax without the trades minus the tax with
+    them. Carried losses are worth nothing here: they are next year's."""
+    netted = net(short_cents, long_cents, profile)
+    tax = (
+        netted.taxed_short_cents * profile.short_rate
+        + netted.taxed_long_cents * profile.long_rate
+        - netted.deduction_cents * profile.ordinary_rate
+    )
+    return np.floor(tax + 0.5).astype(np.int64)
