@@ -49,9 +49,9 @@ class Mandate:
     excluded_flags: tuple[str, ...] = ()  # value flags: scores whose value is 1
     restrictions: tuple[Restriction, ...] = ()
     tilts: tuple[Tilt, ...] = ()
-    risk_price: float = 100.0  # kappa of the optimiser
-    loss_value: float = 0.75  # what a dollar of tax saved by a loss is worth now
-    basis_value: float = 0.0  # present value of the tax on a dollar of basis
+    risk_price: float = 50.0  # kappa of the optimiser
+    loss_value: float = 0.9  # what a dollar of tax saved by a loss is worth now
+    basis_value: float = 0.08  # present value of the tax on a dollar of basis
     cash_weight_min: float = 0.0
     cash_weight_max: float = 0.01
     name_active_max: float = 0.05  # over the benchmark weight

@@ -91,13 +91,13 @@ def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str],
 def _trades(trades: Sequence[NameTrade], names: Mapping[int, str]) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("", "name"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for column in ("value", "gain", "tax", "weight", "after", "index"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("why")
     for t in trades:
         sale = t.side == "sell"
-        lots = f" ({t.n_lots} lots)" if t.n_lots > 1 else ""
+        lots = f" [dim]{t.n_lots} lots[/]" if t.n_lots > 1 else ""
         table.add_row(
             f"[{'red' if sale else 'green'}]{t.side}[/]",
             f"{names[t.security_id]}{lots}",

@@ -27,8 +27,8 @@ _CONTINUOUS_NANO = 1_000
 class CostPolicy:
     """What trading costs besides the half-spread."""
 
-    ticket_usd: float = 0.0  # per name traded
-    closed_lot_usd: float = 0.0  # per lot sold from: one more row of tax paper
+    ticket_usd: float = 0.5  # per name traded
+    closed_lot_usd: float = 0.1  # per lot sold from: one more row of tax paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

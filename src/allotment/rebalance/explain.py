@@ -10,13 +10,13 @@ from allotment.rebalance.proposal import Proposal, ProposalState, Reason
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE
 
 _WHY = {
-    Reason.HARVEST_LOSS: "the loss is worth more than the sale costs",
-    Reason.EXCLUDED: "the mandate excludes it",
-    Reason.OVER_LIMIT: "it stands above its weight limit",
-    Reason.REDUCE_OVERWEIGHT: "holding less of it brings the account closer to the index",
-    Reason.RAISE_CASH: "cash is below its band",
-    Reason.REDUCE_UNDERWEIGHT: "holding more of it brings the account closer to the index",
-    Reason.INVEST_CASH: "cash is above its band",
+    Reason.HARVEST_LOSS: "the loss is worth more than its cost",
+    Reason.EXCLUDED: "excluded by the mandate",
+    Reason.OVER_LIMIT: "above its limit",
+    Reason.REDUCE_OVERWEIGHT: "closer to the index",
+    Reason.RAISE_CASH: "cash is needed",
+    Reason.REDUCE_UNDERWEIGHT: "closer to the index",
+    Reason.INVEST_CASH: "cash to invest",
     Reason.TILT: "the mandate leans that way",
 }
 

@@ -178,8 +178,8 @@ def _taxpayers(
             ordinary_rate=round(short + state_rate, 4),
             carry_short_cents=_sometimes(0.15, 1e3, 1e5, rng),
             carry_long_cents=_sometimes(0.20, 1e3, 3e5, rng),
-            outside_short_cents=_sometimes(0.20, 1e3, 0.03 * largest_usd + 2e3, rng),
-            outside_long_cents=_sometimes(0.35, 2e3, 0.10 * largest_usd + 5e3, rng),
+            outside_short_cents=_sometimes(0.30, 2e3, 0.04 * largest_usd + 3e3, rng),
+            outside_long_cents=_sometimes(0.65, 0.01 * largest_usd + 2e3, 0.15 * largest_usd + 5e3, rng),
         )
         for place, status in enumerate(statuses)
     ]

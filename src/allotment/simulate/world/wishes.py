@@ -60,7 +60,7 @@ def draw_wishes(
         effective = max(account.opened, recent) if is_new and wish != _NO_WISH else account.opened
         restrictions = list(wish.restrictions)
         if kept[place] >= 0:
-            kind = RestrictionKind.HOLD if rng.random() < 0.6 else RestrictionKind.NO_BUY
+            kind = RestrictionKind.HOLD if rng.random() < 0.85 else RestrictionKind.NO_BUY
             security_id = market.securities[int(kept[place])].security_id
             restrictions = [r for r in restrictions if r.security_id != security_id]
             restrictions.append(Restriction(security_id, kind))
@@ -76,7 +76,7 @@ def draw_wishes(
                 excluded_flags=wish.flags,
                 restrictions=tuple(restrictions),
                 tilts=wish.tilts,
-                risk_price=float(rng.choice([50.0, 100.0, 300.0], p=[0.1, 0.8, 0.1])),
+                risk_price=float(rng.choice([15.0, 30.0, 60.0], p=[0.25, 0.5, 0.25])),
                 cash_weight_min=0.005 if is_spending else 0.0,
                 cash_weight_max=0.02 if is_spending else 0.01,
                 # An executive's name may weigh what it weighs; selling it down is a trade-off.
