@@ -90,10 +90,12 @@ def days(cells: pa.ChunkedArray) -> tuple[Dates, Codes]:
     return found, fault
 
 
-def has_blanks(words: list[str]) -> Codes:
-    """Faults of codes: blanks around them, or characters that do not print."""
-    found = [word != word.strip() or not word.isprintable() for word in words]
-    return np.where(found, Fault.BLANKS, Fault.NONE).astype(np.int8)
+def codes(words: pa.StringArray) -> Codes:
+    """Faults of codes: empty, with blanks around them, or with characters that do not print."""
+    tidy = pc.and_(pc.equal(words, pc.utf8_trim_whitespace(words)), pc.utf8_is_printable(words))
+    fault = np.where(tidy.to_numpy(zero_copy_only=False), Fault.NONE, Fault.BLANKS).astype(np.int8)
+    fault[pc.equal(words, "").to_numpy(zero_copy_only=False)] = Fault.EMPTY
+    return fault
 
 
 @kernel

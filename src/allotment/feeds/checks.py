@@ -10,6 +10,7 @@ import polars as pl
 
 from allotment.errors import BadRow
 from allotment.feeds.market_schemas import WEIGHT_SUM_TOLERANCE
+from allotment.feeds.schema import Type
 from allotment.feeds.table import Table, Words, pairs
 from allotment.units import Bools, Floats, as_day
 
@@ -34,7 +35,10 @@ def _plain(table: Table, columns: Sequence[str]) -> pl.DataFrame:
     made = {}
     for name in columns:
         values = table.columns[name]
-        if isinstance(values, Words):
+        column = table.schema.by_name[name]
+        if isinstance(values, Words) and column.type is Type.CODE and not column.default:
+            values = values.codes  # distinct as they are
+        elif isinstance(values, Words):
             first = {word: code for code, word in reversed(list(enumerate(values.values)))}
             values = values.mapped([first[word] for word in values.values])
         made[name] = values

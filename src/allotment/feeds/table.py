@@ -279,7 +279,10 @@ def _words(column: Column, text: pa.ChunkedArray) -> tuple[Words, Codes]:
         return Words(np.empty(0, np.int32), ()), np.empty(0, np.int8)
     codes = encoded.indices.to_numpy().astype(np.int32)
     values: list[str] = encoded.dictionary.to_pylist()
-    faults = np.array([_word_fault(column, value) for value in values], np.int8)
+    if column.type is Type.CODE:
+        faults = cells.codes(encoded.dictionary)
+    else:
+        faults = np.array([_word_fault(column, value) for value in values], np.int8)
     if column.type in {Type.CHOICE, Type.YESNO}:
         values = [value.strip().lower() for value in values]
     elif column.type is Type.TEXT:
@@ -299,8 +302,6 @@ def _word_fault(column: Column, value: str) -> Fault:
         return Fault.NOT_YES_NO
     if kind is Type.PAIRS and pairs(value) is None:
         return Fault.NOT_PAIRS
-    if kind is Type.CODE and (value != value.strip() or not value.isprintable()):
-        return Fault.BLANKS
     return Fault.NONE
 
 
