@@ -1,0 +1,107 @@
+"""The benchmarks: each returns figures that JSON can hold; sizes and seeds are in them.
+
+Ratios against peers are taken in the same run. Compilation is never counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from allotment.settings import Settings
+
+Result = dict[str, Any]
+
+
+def fold() -> Result:
+    """Events folded per second: the law alone, and the ledger with both views and cash."""
+    from allotment.ledger import bench
+
+    return bench.bench(perf_counter)
+
+
+def store() -> Result:
+    """Rows per second into PostgreSQL and out, and packed lots."""
+    from allotment.store import bench
+
+    with TemporaryDirectory(prefix="allotment-bench-") as home:
+        return bench.bench(Settings(home=Path(home)))
+
+
+def imports() -> Result:
+    """Three million lots from CSV to stored lots."""
+    from allotment.jobs import importing
+
+    return dict(importing.bench())
+
+
+def optimize() -> Result:
+    """Certified accounts per second per core, and the gap, on synthetic accounts."""
+    from allotment.optimize import bench
+
+    return bench.bench(perf_counter)
+
+
+def world(accounts: tuple[int, ...] = (1_000, 10_000)) -> Result:
+    """Seconds to make a sample market, and books of several sizes on it."""
+    from allotment.simulate.world.book import BookPolicy, make_book
+    from allotment.simulate.world.market import MarketPolicy, make_market
+
+    started = perf_counter()
+    market = make_market(MarketPolicy(), 7)
+    result: Result = {"seed": 7, "market_seconds": round(perf_counter() - started, 2), "books": []}
+    make_book(market, BookPolicy(accounts=10), 7)
+    for n in accounts:
+        started = perf_counter()
+        book = make_book(market, BookPolicy(accounts=n), 7)
+        figures = {"accounts": n, "seconds": round(perf_counter() - started, 2)}
+        result["books"].append(figures | {"lots": len(book.lots), "events": len(book.events)})
+    return result
+
+
+def run(accounts: int = 2_000) -> Result:
+    """The whole demo in a database of its own: building, storing, deciding."""
+    from allotment.jobs.book_run import RunRequest, rebalance_book
+    from allotment.jobs.demo import FIRM, DemoRequest, build
+    from allotment.jobs.summary import summarise
+    from allotment.store.database import Store
+    from allotment.store.server import stop
+
+    with TemporaryDirectory(prefix="allotment-bench-") as home:
+        settings = Settings(home=Path(home))
+        started = perf_counter()
+        build(settings, DemoRequest(accounts=accounts), _silent)
+        build_seconds = perf_counter() - started
+        with Store.open(settings) as database, database.firm(FIRM) as firm:
+            report = rebalance_book(firm, RunRequest(threads=settings.n_threads), _silent)
+            summary = asdict(summarise(firm, report))
+        stop(settings)
+    return {"threads": settings.n_threads, "build_seconds": round(build_seconds, 2)} | summary
+
+
+def risk(folder: Path) -> Result:
+    """Realised over predicted tracking error on real prices, by class of portfolio and model."""
+    from allotment.feeds.history import read_history
+    from allotment.simulate.risk_bench import PERIODS, bench
+
+    histories = {name: read_history(folder, p.read_from, p.read_to) for name, p in PERIODS.items()}
+    return bench(histories, perf_counter)
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return None
+
+
+# `risk` stands apart, for it needs a folder of real prices.
+BENCHMARKS: Mapping[str, Callable[[], Result]] = {
+    "fold": fold,
+    "optimize": optimize,
+    "store": store,
+    "import": imports,
+    "world": world,
+    "run": run,
+}
