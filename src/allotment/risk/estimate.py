@@ -25,7 +25,8 @@ class EstimationPolicy:
     """How returns become a model; half-lives and priors in sessions."""
 
     k: int = 20  # factors in all: the market, the sectors, and statistical ones for the rest
-    volatility_half_life: float = 126.0
+    volatility_half_life: float = 42.0
+    specific_half_life: float = 126.0  # of the slower half of a specific variance
     correlation_half_life: float = 504.0  # loadings and correlations move more slowly
     correlation_shrinkage: float = 0.1
     loading_prior_sessions: float = 60.0
@@ -91,8 +92,8 @@ def _fit(
         fit,
         window.sector_ix,
         size,
-        volatility_half_life=policy.volatility_half_life,
-        correlation_half_life=policy.correlation_half_life,
+        recent_half_life=policy.volatility_half_life,
+        slow_half_life=policy.specific_half_life,
         prior_sessions=policy.specific_prior_sessions,
     )
     return fit.names, fit.loadings @ triangular_root(covariance), specific

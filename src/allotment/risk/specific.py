@@ -23,16 +23,16 @@ def specific_variance(
     sector_ix: Ints,
     size: Floats,
     *,
-    volatility_half_life: float,
-    correlation_half_life: float,
+    recent_half_life: float,
+    slow_half_life: float,
     prior_sessions: float,
 ) -> Floats:
     """Daily specific variance of each security, shape (N,), positive."""
     known = np.isfinite(fit.residuals)
     squares = np.where(known, fit.residuals, 0.0) ** 2
     n_sessions = squares.shape[0]
-    recent = decay(n_sessions, volatility_half_life)
-    slow = decay(n_sessions, correlation_half_life)
+    recent = decay(n_sessions, recent_half_life)
+    slow = decay(n_sessions, slow_half_life)
     sessions = effective_sessions(slow, known)
     own = 0.5 * (_mean(recent, known, squares) + _mean(slow, known, squares))
     own *= np.where(sessions > 2 * fit.parameters, sessions / np.maximum(sessions - fit.parameters, 1.0), 2.0)

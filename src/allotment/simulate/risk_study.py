@@ -106,9 +106,9 @@ class RiskStudy:
         return tuple(found)
 
     def _chosen(self, model: str, kind: str) -> Bools:
-        return np.logical_and(
-            self.model_ix == self.models.index(model), self.kind_ix == self.kinds.index(kind)
-        )
+        of_model: Bools = np.equal(self.model_ix, self.models.index(model))
+        of_kind: Bools = np.equal(self.kind_ix, self.kinds.index(kind))
+        return of_model & of_kind
 
 
 @dataclass(slots=True)
