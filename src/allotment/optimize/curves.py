@@ -130,20 +130,20 @@ def _plan_branches(account: Account, name: _Name, plan: Plan) -> int:
 
 @kernel
 def _plan_relaxed(account: Account, name: _Name, plan: Plan, count: int) -> int:
-    """Add pieces outside the limits where these cannot be met, or not in each mode of the group."""
+    """Limits that are broken today may stay so at a price: hold, or sell all that can be sold."""
     excess = limit_excess(name.held, name.weight_min, name.weight_max)
-    if count > 0 and not (name.paired and excess > 0.0):
+    if excess == 0.0:
         return count
     plan.low[count] = name.held
     plan.high[count] = name.held
     plan.mode[count] = EITHER
     plan.fixed[count] = account.limit_price * excess
     count += 1
-    if name.low > name.weight_max and name.held - name.low >= max(account.trade_min, DUST):
+    if name.held - name.low >= max(account.trade_min, DUST):
         plan.low[count] = name.low
         plan.high[count] = name.low
         plan.mode[count] = SELL if name.has_loss else EITHER
-        excess = name.low - name.weight_max
+        excess = limit_excess(name.low, name.weight_min, name.weight_max)
         plan.fixed[count] = account.ticket_charge + account.limit_price * excess
         count += 1
     return count

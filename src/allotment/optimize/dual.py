@@ -143,54 +143,63 @@ def start_hessian(account: Account, free_counted: Floats, hessian: Floats) -> No
 
 @kernel
 def _direction(k: int, multipliers: Multipliers) -> bool:
-    """step ← Newton direction; rows that would cross a kink or a cap stop there."""
-    size = multipliers.theta.shape[0]
+    """step ← maximiser of the quadratic model, rows kept on this side of their kinks and caps.
+
+    An active-set walk from 0: each leg goes to the model's maximum over the rows still free, or
+    to the first kink or cap on the way, which is then fixed. The model never falls, so the step
+    climbs D at first. False when the Hessian cannot be factorised.
+    """
+    step = multipliers.step
+    fixed = multipliers.fixed
+    leg = multipliers.theta_trial
+    size = step.shape[0]
+    step[:] = 0.0
     for _ in range(size - k + 1):
-        if not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
+        if not factorise(multipliers.hessian, fixed, multipliers.factor):
             return False
         for r in range(size):
-            total = 0.0 if multipliers.fixed[r] else multipliers.gradient[r]
-            if not multipliers.fixed[r]:
-                for s in range(k, size):
-                    if multipliers.fixed[s] and multipliers.step[s] != 0.0:
-                        coupling = multipliers.hessian[max(r, s), min(r, s)]
-                        total -= coupling * multipliers.step[s]
-            multipliers.theta_trial[r] = total
-        solve_lower(multipliers.factor, multipliers.theta_trial)
-        solve_upper(multipliers.factor, multipliers.theta_trial)
-        crossed = False
-        for r in range(size):
-            if multipliers.fixed[r]:
+            leg[r] = 0.0 if fixed[r] else multipliers.gradient[r] - _model_slope(multipliers, r)
+        solve_lower(multipliers.factor, leg)
+        solve_upper(multipliers.factor, leg)
+        share = 1.0
+        blocking = -1
+        for r in range(k, size):
+            if fixed[r] or leg[r] == 0.0:
                 continue
-            multipliers.step[r] = multipliers.theta_trial[r]
-            if r >= k:
-                crossed = _stop_at_kink(multipliers, r) or crossed
-        if not crossed:
+            room = _room_to_stop(multipliers, r, leg[r]) - step[r]
+            if room / leg[r] < share:
+                share = max(0.0, room / leg[r])
+                blocking = r
+        for r in range(size):
+            if not fixed[r]:
+                step[r] += share * leg[r]
+        if blocking < 0:
             return True
+        step[blocking] = _room_to_stop(multipliers, blocking, leg[blocking])
+        fixed[blocking] = True
     return True
 
 
 @kernel
-def _stop_at_kink(multipliers: Multipliers, r: int) -> bool:
-    """Cut the step of row r at 0 or at its cap and fix it there; False when it passes neither."""
-    theta = multipliers.theta[r]
-    end = theta + multipliers.step[r]
+def _model_slope(multipliers: Multipliers, r: int) -> float:
+    """(Hessian × step) at r, from the Hessian's lower triangle."""
+    total = 0.0
+    for other in range(multipliers.step.shape[0]):
+        total += multipliers.hessian[max(r, other), min(r, other)] * multipliers.step[other]
+    return total
+
+
+@kernel
+def _room_to_stop(multipliers: Multipliers, r: int, direction: float) -> float:
+    """Step at which row r meets its kink at 0 or its cap, going in `direction`."""
+    theta: float = multipliers.theta[r]
+    price: float = multipliers.price[r]
     kinked = multipliers.upper[r] > multipliers.lower[r]
-    stop = end
-    if end > multipliers.price[r]:
-        stop = multipliers.price[r]
-    elif end < -multipliers.price[r]:
-        stop = -multipliers.price[r]
-    if kinked and theta * end < 0.0:
-        stop = 0.0
-    one_sided = (theta == 0.0 and kinked) and (end * multipliers.gradient[r] < 0.0)
-    if one_sided:
-        stop = 0.0
-    if stop == end:
-        return False
-    multipliers.step[r] = stop - theta
-    multipliers.fixed[r] = True
-    return True
+    if direction > 0.0:
+        below = theta < 0.0 or (theta == 0.0 and multipliers.gradient[r] < 0.0)
+        return -theta if kinked and below else price - theta
+    above = theta > 0.0 or (theta == 0.0 and multipliers.gradient[r] > 0.0)
+    return -theta if kinked and above else -price - theta
 
 
 @kernel
@@ -228,7 +237,6 @@ def maximise(
         values(n, names.asset, entries, table, multipliers.benchmark_value, state.weight, multipliers.value)
         _slopes(account, multipliers)
         _count_free(n, names.asset, state, entries, table, multipliers.hessian)
-        multipliers.step[:] = 0.0
         if done == steps_max or not _direction(account.k, multipliers):
             break
         promised = 0.0

@@ -13,6 +13,7 @@ from allotment.optimize.solution import Solutions
 from allotment.optimize.workspace import Account, Multipliers, Workspace
 
 _EXCESS_MIN = 1e-9  # a smaller excess is rounding of floats
+_ROW_EXCESS_MIN = 1e-7  # a smaller one is rounding of shares: priced and shown, but no relaxation
 
 
 class Terms(NamedTuple):
@@ -110,7 +111,7 @@ def terms_of(
         excess = row_excess(multipliers, r, value[r])
         if excess > _EXCESS_MIN:
             relaxation += multipliers.price[r] * excess
-            within = False
+            within = within and excess <= _ROW_EXCESS_MIN
     risk = 0.5 * account.risk_price * variance
     return Terms(risk, tax, cost, wash, utility, relaxation, cash, limit, within)
 

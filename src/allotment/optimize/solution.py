@@ -14,7 +14,7 @@ class Status(IntEnum):
     """How an account's answer came out. The trades of every status are safe to look at."""
 
     SOLVED = 0  # inside every limit; see `gap` for how far from optimal it can be
-    RELAXED = 1  # the cash band, a row or a name's limit could not be met; see the relaxations
+    RELAXED = 1  # cash, a row (by over 1e-7) or a name's limit could not be met: see relaxations
     EMPTY = 2  # no value or no names: nothing to decide, no trades
     INVALID = 3  # an input is not a number or contradicts itself, see `fault`: no trades
     FAILED = 4  # the arithmetic broke down; the answer is to hold
