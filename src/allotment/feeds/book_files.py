@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from allotment.book.household import Account, AccountKind, FilingStatus, Househo
 from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.book.venue import LotMode, Relief, Venue
 from allotment.feeds.market_files import numbered
-from allotment.feeds.references import Known, listed_securities, rows_of
+from allotment.feeds.references import Known, did_you_mean, listed_securities, rows_of
 from allotment.feeds.table import Table, names, pairs
 from allotment.units import Bools
 
@@ -208,9 +207,7 @@ def _refuse_strange_names(table: Table, column: str, vocabulary: frozenset[str])
         wanted = [name.partition("=")[0].strip() for name in names(word)]
         missing = [name for name in wanted if name not in vocabulary]
         if missing:
-            near = get_close_matches(missing[0], vocabulary, n=2)
-            hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-            strange[code] = f"{missing[0]!r} is not known{hint}"
+            strange[code] = f"{missing[0]!r} is not known{did_you_mean(missing[0], vocabulary)}"
     rows = [row for row in np.flatnonzero(table.sound(column)).tolist() if int(words.codes[row]) in strange]
     found = [strange[int(words.codes[row])] for row in rows]
     table.refuse(rows, column, found, "correct it, or load the file that defines it first")

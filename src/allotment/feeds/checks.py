@@ -14,6 +14,8 @@ from allotment.feeds.schema import Type
 from allotment.feeds.table import Table, Words, pairs
 from allotment.units import Bools, Floats, as_day
 
+_NEVER = date(2200, 1, 1)
+
 
 def check_table(table: Table, asof: date) -> None:
     """Every rule of the file that can be judged without what was loaded before."""
@@ -81,22 +83,19 @@ def _identifiers(table: Table, _asof: date) -> None:
     _refuse_order(table, "end", sound & (end < start), "start")
     frame = _plain(table, ("kind", "value", "start", "end")).with_row_index("row")
     frame = frame.filter(pl.Series(sound)).sort("kind", "value", "start", "row")
-    before = frame.with_columns(
-        pl.col("row").shift().over("kind", "value").alias("before"),
-        (pl.col("end").shift().over("kind", "value")).alias("until"),
-    ).filter(pl.col("before").is_not_null())
-    # The same start twice is a repeated key, told already.
-    overlap = before.filter(
-        (pl.col("until").is_null() | (pl.col("until") >= pl.col("start")))
-        & (pl.col("start") != pl.Series(start)[pl.Series(before["before"])])
-    )
-    for row, earlier in overlap.select("row", "before").iter_rows():
-        table.refuse(
-            [row],
-            "start",
-            f"overlaps the period of line {table.lines[earlier]}",
-            "end the earlier period before this one starts",
-        )
+    far = pl.col("end").fill_null(_NEVER)
+    # The period that reaches farthest among those that began before, not only the last of them.
+    reach = frame.with_columns(far.cum_max().shift().over("kind", "value").alias("until"))
+    overlap = reach.filter(pl.col("until") >= pl.col("start"))
+    by_end = {
+        (kind, value, until): row
+        for row, kind, value, until in frame.select("row", "kind", "value", far).reverse().iter_rows()
+    }
+    for row, *key in overlap.select("row", "kind", "value", "until").iter_rows():
+        earlier = by_end[tuple(key)]
+        if start[row] != start[earlier]:  # the same start twice is a repeated key, told already
+            found = f"overlaps the period of line {table.lines[earlier]}"
+            table.refuse([row], "start", found, "end the earlier period before this one starts")
 
 
 def _refuse_order(table: Table, column: str, wrong: Bools, other: str) -> None:

@@ -15,7 +15,8 @@ from allotment.feeds.table import Table, names
 from allotment.market.security import Identifier, IdentifierKind, Security
 from allotment.units import Bools, Dates, Index, Ints
 
-_NEAREST_MAX = 50  # distinct unknown names for which the nearest known ones are looked up
+_NEAREST_MAX = 5  # distinct unknown names for which the nearest known ones are looked up
+_COMPARED_MAX = 20_000  # known names among which the nearest are looked for; it takes 5 us each
 _FOREVER = np.datetime64("2200-01-01")
 
 
@@ -94,6 +95,12 @@ def rows_of(table: Table, column: str, known: Collection[str], noun: str) -> Ind
     return words.codes
 
 
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """The nearest known names as a question in brackets, or nothing."""
+    near = get_close_matches(name, known, n=2) if len(known) <= _COMPARED_MAX else []
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
 def refuse_unknown(
     table: Table, column: str, unknown: Bools, known: Collection[str], noun: str, remedy: str
 ) -> None:
@@ -105,8 +112,7 @@ def refuse_unknown(
     texts: dict[int, str] = {}
     for code in np.unique(words.codes[rows]).tolist():
         name = words.values[code]
-        near = get_close_matches(name, known, n=2) if len(texts) < _NEAREST_MAX else []
-        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        hint = did_you_mean(name, known) if len(texts) < _NEAREST_MAX else ""
         texts[code] = f"unknown {noun} {name!r}{hint}"
     found = [texts[code] for code in words.codes[rows].tolist()]
     table.refuse(rows, column, found, f"correct it, or {remedy}")
