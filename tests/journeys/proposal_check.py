@@ -20,6 +20,7 @@ from allotment.book.venue import Venue
 from allotment.ledger.events import AccountTable
 from allotment.ledger.fold import BookState, fold
 from allotment.market.security import Security
+from allotment.rebalance.case import CostPolicy
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.store import book_tables, event_tables, market_tables, proposal_tables, run_tables
@@ -27,6 +28,7 @@ from allotment.store.session import FirmStore
 from allotment.tax.identical import IdenticalGroups
 
 CENT = 0.01
+COSTS = CostPolicy()
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,8 @@ def check_cost(proposal: Proposal, known: Known, market: MarketSnapshot) -> None
             rate = known.taxpayer.long_rate if t.is_long_term[row] else known.taxpayer.short_rate
             gain = int(t.gain_cents[row]) / 100 / value
             tax += gain * (rate * (mandate.loss_value if gain < 0 else 1.0) - mandate.basis_value)
+    names, lots_sold = len(set(t.security_id.tolist())), int((t.side < 0).sum())
+    cost += (COSTS.ticket_usd * names + COSTS.closed_lot_usd * lots_sold) / value
     answer = risk_and_tilt(after, mandate, market) + tax + cost
     holding = risk_and_tilt(held, mandate, market)
     tolerance = 1e-6 + len(t) * 2 * CENT / value

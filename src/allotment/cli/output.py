@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,11 +31,22 @@ Advance = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
 def emit(result: Mapping[str, Any], *, as_json: bool, show: Callable[[], None]) -> None:
-    """Print the result: as one JSON object, or by calling `show`."""
+    """Print the result: as one JSON object (a figure that is no number is null), or by calling `show`."""
     if as_json:
-        sys.stdout.write(json.dumps(result, indent=2, default=str, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(_finite(result), indent=2, default=str, allow_nan=False) + "\n")
     else:
         show()
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for infinities and not-a-number, which JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
 
 
 def fail(error: BaseException, *, as_json: bool) -> int:

@@ -69,7 +69,8 @@ def summary(figures: RunSummary) -> None:
 
 def account(found: Account, exceptions: Sequence[str]) -> None:
     """Which account, and what is wrong with it."""
-    console.print(f"[bold]{found.code}[/]  {found.name}  {found.kind.value} at {found.venue_code}")
+    name = found.name or f"{found.kind.value} account"
+    console.print(f"[bold]{found.code}[/]  {name}, held at {found.venue_code}", highlight=False)
     for exception in exceptions:
         console.print(f"! {exception}", style="yellow", markup=False)
 

@@ -69,7 +69,7 @@ def run(accounts: int = 2_000) -> Result:
     from allotment.jobs.demo import FIRM, DemoRequest, build
     from allotment.jobs.summary import summarise
     from allotment.store.database import Store
-    from allotment.store.server import stop
+    from allotment.store.server import Server
 
     with TemporaryDirectory(prefix="allotment-bench-") as home:
         settings = Settings(home=Path(home))
@@ -79,7 +79,7 @@ def run(accounts: int = 2_000) -> Result:
         with Store.open(settings) as database, database.firm(FIRM) as firm:
             report = rebalance_book(firm, RunRequest(threads=settings.n_threads), _silent)
             summary = asdict(summarise(firm, report))
-        stop(settings)
+        Server(settings.home).stop()
     return {"threads": settings.n_threads, "build_seconds": round(build_seconds, 2)} | summary
 
 
