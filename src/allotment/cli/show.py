@@ -45,7 +45,7 @@ def summary(figures: RunSummary) -> None:
             "with the clients' own gains and carry-ins",
         ),
         ("trading cost", _usd(s.cost_usd), "half-spreads, estimated"),
-        ("tracking error", f"{s.tracking_error_after:.2%}", f"before: {s.tracking_error_before:.2%}"),
+        ("tracking error", f"{s.tracking_error_after:.2%}", f"a year; before: {s.tracking_error_before:.2%}"),
         (
             "proven gap",
             f"{s.gap_bps_median:.2f} bp",

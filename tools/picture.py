@@ -1,0 +1,32 @@
+"""docs/assets/demo.svg: what `make demo` shows, drawn from a real run.
+
+``python tools/picture.py`` writes it; the world is the demo's default one.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from allotment.cli import output
+from allotment.store.server import Server
+
+FILE = Path(__file__).resolve().parent.parent / "docs" / "assets" / "demo.svg"
+
+
+def main() -> None:
+    output.console = Console(record=True, width=98, file=io.StringIO(), force_terminal=True)
+    from allotment.cli.app import app
+
+    with TemporaryDirectory(prefix="allotment-picture-") as home:
+        app(["--home", home, "demo"], standalone_mode=False)
+        app(["--home", home, "explain", "A000159", "--rows", "8"], standalone_mode=False)
+        Server(Path(home)).stop()
+    output.console.save_svg(str(FILE), title="make demo, then: allotment explain A000159")
+
+
+if __name__ == "__main__":
+    main()
