@@ -28,13 +28,26 @@ _FOLDERS_KEPT = 200
 _IMPORT = re.compile(r"^\s*(?:from|import) +(allotment[.\w]*)(?: +import +\(?([\w, \n]*))?", re.MULTILINE)
 
 
+_njit: Callable[..., Any] = numba.njit  # its stubs leave out `_nrt`
+
+
 def kernel(function: _Function) -> _Function:
     """Compile a loop over plain arrays: no interpreter lock, no fast-math, kept on disk.
 
     With ``NUMBA_DISABLE_JIT=1`` the function runs as Python (coverage, mutation testing).
     """
     vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
-    return cast("_Function", numba.njit(nogil=True, cache=True)(function))
+    # Said, not left to the default: a kernel first called by an `inner` would do without as well.
+    return cast("_Function", _njit(nogil=True, cache=True, _nrt=True)(function))
+
+
+def inner(function: _Function) -> _Function:
+    """Compile a function that kernels call in their loops, and that makes no arrays.
+
+    It does without reference counts: counting every array of every argument up and down, with
+    locked instructions, costs more than a small function does.
+    """
+    return cast("_Function", _njit(nogil=True, cache=True, _nrt=False)(function))
 
 
 @cache

@@ -8,7 +8,7 @@ gift (§1223(2) tacks only where the donor's basis is used). Inside an IRA nothi
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.holding_period import long_term_from
 from allotment.tax.pieces import (
     ACCOUNT,
@@ -49,13 +49,13 @@ from allotment.tax.pieces import (
 )
 
 
-@kernel
+@inner
 def loss_of(b: Books, p: int) -> int:
     """The loss on a closed piece, in cents; zero or less when there is none."""
     return int(b.piece[p, LOSS_BASIS] - b.piece[p, PROCEEDS])
 
 
-@kernel
+@inner
 def counted_from(b: Books, p: int, loss: int) -> int:
     """The day from which the term of this disposal runs."""
     if loss > 0 and b.piece[p, LOSS_BASIS] != b.piece[p, BASIS]:
@@ -63,7 +63,7 @@ def counted_from(b: Books, p: int, loss: int) -> int:
     return int(b.piece[p, HOLDING])
 
 
-@kernel
+@inner
 def book(b: Books, f: Facts, p: int, sale: int, day: int, disallowed: int, permanent: int) -> int:
     """Write the disposal of the closed piece p; `fold` has made room. Returns its row."""
     piece = b.piece

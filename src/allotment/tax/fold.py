@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from allotment.compiled import kernel
+from allotment.compiled import inner, kernel
 from allotment.errors import InvariantError
 from allotment.tax import pieces as c
 from allotment.tax.identical import IdenticalGroups
@@ -194,17 +194,26 @@ def _room(matrix: Matrix, used: int, margin: int) -> Matrix:
     return larger
 
 
-@kernel
-def _with_room(b: Books) -> Books:
-    """Room for the worst that one transaction can do: cut every piece and every claim."""
-    margin = 4 * (b.counts[c.LIVE] + b.counts[c.N_CLAIMS]) + 16
-    if (
+@inner
+def _margin(b: Books) -> int:
+    """Rows that the worst transaction can need: it cuts every piece and every claim."""
+    return int(4 * (b.counts[c.LIVE] + b.counts[c.N_CLAIMS]) + 16)
+
+
+@inner
+def _has_room(b: Books) -> bool:
+    margin = _margin(b)
+    return bool(
         b.counts[c.N_PIECES] + margin <= b.piece.shape[0]
         and b.counts[c.N_ROWS] + margin <= b.row.shape[0]
         and b.counts[c.N_LINKS] + margin <= b.link.shape[0]
         and b.counts[c.N_PROBLEMS] + margin <= b.problem.shape[0]
-    ):
-        return b
+    )
+
+
+@kernel
+def _with_room(b: Books) -> Books:
+    margin = _margin(b)
     return Books(
         _room(b.piece, b.counts[c.N_PIECES], margin),
         _room(b.row, b.counts[c.N_ROWS], margin),
@@ -221,7 +230,7 @@ def _with_room(b: Books) -> Books:
     )
 
 
-@kernel
+@inner
 def _begin(b: Books, f: Facts) -> None:
     n_lists = f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]
     b.head[:n_lists] = c.NONE
@@ -233,7 +242,7 @@ def _begin(b: Books, f: Facts) -> None:
     b.counts[c.N_CLAIMS], b.counts[c.TAKEN_HEAD], b.counts[c.TAKEN_TAIL] = 0, c.NONE, c.NONE
 
 
-@kernel
+@inner
 def _take(b: Books, f: Facts, t: _Rows, r: int) -> bool:
     """Fill the taken list with what row r closes; False, with a problem noted, if it cannot."""
     account, security, quantity = t.account[r], t.security[r], t.quantity[r]
@@ -271,7 +280,7 @@ def _take(b: Books, f: Facts, t: _Rows, r: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _split(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
     new_parts, old_parts = t.terms[t.detail[r], _NEW], t.terms[t.detail[r], _OLD]
     lieu = t.terms[t.detail[r], _LIEU]
@@ -289,7 +298,7 @@ def _split(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
         sell_taken(b, f, r, day, amount)
 
 
-@kernel
+@inner
 def _enter(b: Books, f: Facts, t: _Rows, r: int) -> None:
     """Shares come in, bought or with their history."""
     there = b.held[c.list_of(f, t.account[r], t.security[r])]
@@ -316,7 +325,7 @@ def _enter(b: Books, f: Facts, t: _Rows, r: int) -> None:
     bring(b, f, p, r, t.order[r], t.day[r])
 
 
-@kernel
+@inner
 def _leave(b: Books, f: Facts, t: _Rows, r: int) -> None:
     """Shares are sold, moved or given away."""
     kind = t.kind[r]
@@ -333,7 +342,7 @@ def _leave(b: Books, f: Facts, t: _Rows, r: int) -> None:
             give_away_taken(b, f)
 
 
-@kernel
+@inner
 def _act(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
     """A corporate action in one account."""
     if t.terms[t.detail[r], _NEW] <= 0 or t.terms[t.detail[r], _OLD] <= 0:
@@ -342,7 +351,7 @@ def _act(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
         _split(b, f, t, r, account)
 
 
-@kernel
+@inner
 def _apply(b: Books, f: Facts, t: _Rows, r: int) -> None:
     """One transaction."""
     kind = t.kind[r]
@@ -360,7 +369,7 @@ def _apply(b: Books, f: Facts, t: _Rows, r: int) -> None:
         c.report(b, r, _UNKNOWN_KIND, kind, 0)
 
 
-@kernel
+@inner
 def _end(b: Books, f: Facts, rows: Ints, lot: Matrix, n_lots: int) -> int:
     """Write the open pieces of the stream behind the `n_lots` there; returns the new count."""
     n = n_lots
@@ -369,7 +378,8 @@ def _end(b: Books, f: Facts, rows: Ints, lot: Matrix, n_lots: int) -> int:
     for x in range(f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
         p = b.head[x]
         while p >= 0:
-            lot[n, :] = b.piece[p, : c.STATUS]
+            for column in range(c.STATUS):
+                lot[n, column] = b.piece[p, column]
             b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += b.piece[p, c.BASIS]
             n += 1
             p = b.piece[p, c.NEXT]
@@ -398,7 +408,8 @@ def _fold(
         f.here[c.N_GROUPS] = family_groups[family[s]]
         _begin(b, f)
         for i in range(start[s], start[s + 1]):
-            b = _with_room(b)
+            if not _has_room(b):
+                b = _with_room(b)
             _apply(b, f, t, rows[i])
         lot = _room(lot, n_lots, b.counts[c.LIVE])
         n_lots = _end(b, f, rows[start[s] : start[s + 1]], lot, n_lots)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.units import Codes, Floats, Index, Ints, mul_div
 
 Matrix = NDArray[np.int64]
@@ -100,7 +100,7 @@ class Facts(NamedTuple):
     here: Ints
 
 
-@kernel
+@inner
 def part(total: int, quantity: int, left: int) -> int:
     """The share of `total` that goes with `quantity` of the `left` shares, half-up; what
     rounding leaves stays with the rest (docs/law/numbers.md)."""
@@ -109,13 +109,13 @@ def part(total: int, quantity: int, left: int) -> int:
     return mul_div(total, quantity, left)
 
 
-@kernel
+@inner
 def list_of(f: Facts, account: int, security: int) -> int:
     """Position of the list of one account and security in the stream at work."""
     return int((account - f.here[FIRST_ACCOUNT]) * f.here[N_SECURITIES] + f.security_local[security])
 
 
-@kernel
+@inner
 def new_piece(b: Books) -> int:
     """An unused row of the matrix; `fold` has made room."""
     p = b.counts[FREE]
@@ -130,7 +130,7 @@ def new_piece(b: Books) -> int:
     return int(p)
 
 
-@kernel
+@inner
 def free_piece(b: Books, p: int) -> None:
     """Give the row back."""
     b.piece[p, NEXT] = b.counts[FREE]
@@ -138,7 +138,7 @@ def free_piece(b: Books, p: int) -> None:
     b.counts[LIVE] -= 1
 
 
-@kernel
+@inner
 def comes_before(b: Books, p: int, q: int) -> bool:
     """Order of acquisition: day, then transaction, then holding period, then birth."""
     piece = b.piece
@@ -151,7 +151,7 @@ def comes_before(b: Books, p: int, q: int) -> bool:
     return bool(piece[p, BIRTH] < piece[q, BIRTH])
 
 
-@kernel
+@inner
 def place(b: Books, f: Facts, p: int) -> None:
     """Put an open piece into the list of its account and security."""
     piece = b.piece
@@ -172,7 +172,7 @@ def place(b: Books, f: Facts, p: int) -> None:
     b.held[x] += piece[p, QUANTITY]
 
 
-@kernel
+@inner
 def displace(b: Books, f: Facts, p: int) -> None:
     """Take an open piece out of the list of its account and security."""
     piece = b.piece
@@ -189,7 +189,7 @@ def displace(b: Books, f: Facts, p: int) -> None:
     b.held[x] -= piece[p, QUANTITY]
 
 
-@kernel
+@inner
 def chain(b: Books, p: int) -> None:
     """Hang an open piece on the transaction that made its lot."""
     origin = b.piece[p, ORIGIN]
@@ -197,7 +197,7 @@ def chain(b: Books, p: int) -> None:
     b.first_piece[origin] = p
 
 
-@kernel
+@inner
 def unchain(b: Books, p: int) -> None:
     """Take it off again."""
     piece = b.piece
@@ -211,7 +211,7 @@ def unchain(b: Books, p: int) -> None:
     piece[at, CHAIN_NEXT] = piece[p, CHAIN_NEXT]
 
 
-@kernel
+@inner
 def place_young(b: Books, f: Facts, p: int) -> None:
     """Put a purchase that has washed no loss among those of its group, in order of purchase;
     of one lot, what is kept stands before what is sold."""
@@ -235,7 +235,7 @@ def place_young(b: Books, f: Facts, p: int) -> None:
         b.group[g, YOUNG_TAIL] = p
 
 
-@kernel
+@inner
 def displace_young(b: Books, f: Facts, p: int) -> None:
     """Take a piece out of the young list, if it is there."""
     piece = b.piece
@@ -254,7 +254,7 @@ def displace_young(b: Books, f: Facts, p: int) -> None:
     piece[p, IS_YOUNG] = 0
 
 
-@kernel
+@inner
 def split_off(b: Books, p: int, quantity: int) -> int:
     """A new piece with `quantity` of p's shares and their part of its money; p keeps the rest.
 
@@ -264,7 +264,8 @@ def split_off(b: Books, p: int, quantity: int) -> int:
     q = new_piece(b)
     birth = piece[q, BIRTH]
     left = piece[p, QUANTITY]
-    piece[q, :] = piece[p, :]
+    for column in range(N_PIECE_COLUMNS):
+        piece[q, column] = piece[p, column]
     piece[q, BIRTH], piece[q, IS_YOUNG] = birth, 0
     piece[q, QUANTITY] = quantity
     piece[q, BASIS] = part(piece[p, BASIS], quantity, left)
@@ -277,7 +278,7 @@ def split_off(b: Books, p: int, quantity: int) -> int:
     return q
 
 
-@kernel
+@inner
 def report(b: Books, row: int, code: int, wanted: int, held: int) -> None:
     """Note that a transaction contradicts the others; `fold` has made room."""
     n = b.counts[N_PROBLEMS]

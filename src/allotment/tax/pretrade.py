@@ -149,7 +149,8 @@ def clean_quantity(
     total = in_group[_find(keys, lot_key)]
     own = in_purchase[_find_pair(purchases, lot_key, lots.acquisition_id)]
     others = _in_shares(total - own, groups, at)
-    return np.maximum(0, lots.quantity_nano - others)
+    clean: Ints = np.maximum(0, lots.quantity_nano - others)
+    return clean
 
 
 def blocked_purchase(

@@ -7,7 +7,7 @@ by purchase (gift, inheritance, split, tax-free exchange) washes nothing (§1091
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.pieces import (
     ABSORBED,
     ACCOUNT,
@@ -38,7 +38,7 @@ from allotment.tax.pieces import (
 from allotment.tax.wash_sale import forget_old, wash_open_claims
 
 
-@kernel
+@inner
 def buy(b: Books, account: int, sleeve: int, security: int, quantity: int, amount: int, day: int) -> int:
     """A piece bought on `day` for `amount`; it stands in no list until `bring`."""
     piece = b.piece
@@ -51,7 +51,7 @@ def buy(b: Books, account: int, sleeve: int, security: int, quantity: int, amoun
     return p
 
 
-@kernel
+@inner
 def bring(b: Books, f: Facts, p: int, row: int, order: int, day: int) -> None:
     """Enter the new piece p, the lot of transaction `row` and purchase `order`, into the books."""
     piece = b.piece

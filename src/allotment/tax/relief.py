@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from allotment.compiled import kernel
+from allotment.compiled import inner, kernel
 from allotment.tax.holding_period import long_term_from
 from allotment.tax.pieces import (
     ACCOUNT,
@@ -55,7 +55,7 @@ _MIN_TAX_DOLLARS = int(LotMethod.MIN_TAX_DOLLARS)
 _AVERAGE = int(LotMethod.AVERAGE)
 
 
-@kernel
+@inner
 def _taken_before(b: Books, p: int, q: int) -> bool:
     piece = b.piece
     if piece[p, ACQUIRED] != piece[q, ACQUIRED]:
@@ -67,7 +67,7 @@ def _taken_before(b: Books, p: int, q: int) -> bool:
     return bool(piece[p, BIRTH] < piece[q, BIRTH])
 
 
-@kernel
+@inner
 def insert_taken(b: Books, p: int, before: int) -> None:
     """Put p into the taken list in front of `before` (at the end for -1)."""
     piece = b.piece
@@ -83,7 +83,7 @@ def insert_taken(b: Books, p: int, before: int) -> None:
         b.counts[TAKEN_TAIL] = p
 
 
-@kernel
+@inner
 def take(b: Books, f: Facts, p: int, quantity: int) -> None:
     """Close `quantity` of the open piece p and sort it into the taken list."""
     piece = b.piece
@@ -106,7 +106,7 @@ def take(b: Books, f: Facts, p: int, quantity: int) -> None:
     insert_taken(b, q, before)
 
 
-@kernel
+@inner
 def _rank(method: int, cost: float, gain: float, is_long: bool, rates: Floats) -> float:
     """What the method sorts by, smallest first: cost and gain are per share."""
     if method in (_HIFO, _MAX_LOSS):
@@ -118,7 +118,7 @@ def _rank(method: int, cost: float, gain: float, is_long: bool, rates: Floats) -
     return gain
 
 
-@kernel
+@inner
 def _class(method: int, gain: float, is_long: bool) -> int:
     """What the method looks at before the rank."""
     if method == _HIFO_LONG_FIRST:
@@ -181,7 +181,7 @@ def _take_ranked(
         left -= quantity_here
 
 
-@kernel
+@inner
 def take_by_method(
     b: Books, f: Facts, account: int, security: int, quantity: int, method: int, amount: int, day: int
 ) -> None:
@@ -200,7 +200,7 @@ def take_by_method(
         left -= here
 
 
-@kernel
+@inner
 def lot_quantity(b: Books, origin: int, account: int, security: int) -> int:
     """Shares of one lot that are open in one account, in one security."""
     piece = b.piece
@@ -213,7 +213,7 @@ def lot_quantity(b: Books, origin: int, account: int, security: int) -> int:
     return total
 
 
-@kernel
+@inner
 def take_lot(b: Books, f: Facts, origin: int, account: int, security: int, quantity: int) -> None:
     """Close `quantity` of one lot, which is known to be there; of its pieces those with the
     oldest holding period first."""

@@ -6,7 +6,7 @@ proceeds. The wash loss of one block leaves gains on other blocks of the order a
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.disposal import book, loss_of
 from allotment.tax.pieces import (
     ACCOUNT,
@@ -37,7 +37,7 @@ from allotment.tax.pieces import (
 from allotment.tax.wash_sale import forget_old, open_claim, wash_with_held
 
 
-@kernel
+@inner
 def share_out(b: Books, amount: int) -> None:
     """Give every piece of the taken list its part of the proceeds."""
     piece = b.piece
@@ -55,7 +55,7 @@ def share_out(b: Books, amount: int) -> None:
         p = piece[p, NEXT]
 
 
-@kernel
+@inner
 def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int) -> None:
     """Book the taken list as sold for `amount` and empty it."""
     piece = b.piece
@@ -85,7 +85,7 @@ def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int) -> None:
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
 
 
-@kernel
+@inner
 def move_taken(b: Books, f: Facts, account: int) -> None:
     """Put the taken list into another account as it is: no tax event (docs/law/transfers.md)."""
     piece = b.piece
@@ -101,7 +101,7 @@ def move_taken(b: Books, f: Facts, account: int) -> None:
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
 
 
-@kernel
+@inner
 def relabel_taken(b: Books, f: Facts, sleeve: int) -> None:
     """Put the taken list into another sleeve of its account: a record, no tax event."""
     piece = b.piece
@@ -115,7 +115,7 @@ def relabel_taken(b: Books, f: Facts, sleeve: int) -> None:
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
 
 
-@kernel
+@inner
 def give_away_taken(b: Books, f: Facts) -> None:
     """The taken list leaves these books with its basis: donation, gift, transfer out."""
     piece = b.piece

@@ -8,7 +8,7 @@ Open wash-sale claims follow the shares (no authority found; docs/law/policies.m
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.pieces import (
     CLAIM_HEAD,
     NEXT,
@@ -24,7 +24,7 @@ from allotment.tax.pieces import (
 from allotment.units import NANO_PER_SHARE, mul_div
 
 
-@kernel
+@inner
 def scale_list(b: Books, f: Facts, account: int, security: int, new_parts: int, old_parts: int) -> None:
     """Multiply the shares of every lot in one account; the account's total is exact, and what
     rounding leaves stays with the later lots."""
@@ -44,7 +44,7 @@ def scale_list(b: Books, f: Facts, account: int, security: int, new_parts: int, 
         p = b.piece[p, NEXT]
 
 
-@kernel
+@inner
 def scale_claims(b: Books, f: Facts, security: int, day: int, new_parts: int, old_parts: int) -> None:
     """Multiply the shares that open claims on the security still wait for, once a day however
     many accounts report the split."""
@@ -59,7 +59,7 @@ def scale_claims(b: Books, f: Facts, security: int, day: int, new_parts: int, ol
         r = b.row[r, R_CLAIM_NEXT]
 
 
-@kernel
+@inner
 def fraction_held(b: Books, f: Facts, account: int, security: int) -> int:
     """The fraction of a share that an account holds beyond whole ones, in billionths."""
     return int(b.held[list_of(f, account, security)] % NANO_PER_SHARE)

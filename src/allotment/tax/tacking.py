@@ -8,14 +8,14 @@ the date. Not here: §246(c)(3)(B), which does not tack for the dividend test.
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.transactions import HoldingMethod
 
 _NO_OVERLAP = int(HoldingMethod.TACK_NO_OVERLAP)
 _REPLACE_DATE = int(HoldingMethod.REPLACE_DATE)
 
 
-@kernel
+@inner
 def tacked(method: int, holding_from: int, purchased: int, sold: int, sold_holding_from: int) -> int:
     """The replacement's new holding-period date. All days since 1970.
 

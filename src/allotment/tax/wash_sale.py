@@ -10,7 +10,7 @@ Left out: related persons other than those in the household (§267).
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.tax.disposal import book, counted_from, loss_of
 from allotment.tax.holding_period import long_term_from
 from allotment.tax.pieces import (
@@ -36,6 +36,7 @@ from allotment.tax.pieces import (
     LOSS_BASIS,
     N_CLAIMS,
     N_LINKS,
+    N_ROW_COLUMNS,
     N_ROWS,
     NONE,
     OPEN,
@@ -88,7 +89,7 @@ WINDOW_DAYS = 30
 _ACCOUNT_CUSIP = int(Scope.ACCOUNT_CUSIP)
 
 
-@kernel
+@inner
 def in_shares_of(f: Facts, quantity: int, security: int, other: int) -> int:
     """`quantity` of one security in shares of another of its group, at least a billionth."""
     if security == other:
@@ -97,14 +98,14 @@ def in_shares_of(f: Facts, quantity: int, security: int, other: int) -> int:
     return max(1, mul_div(units, f.unit_whole[other], f.unit_parts[other]))
 
 
-@kernel
+@inner
 def _in_scope(f: Facts, account: int, security: int, other_account: int, other_security: int) -> bool:
     if f.policy[SCOPE] != _ACCOUNT_CUSIP:
         return True
     return account == other_account and security == other_security
 
 
-@kernel
+@inner
 def _is_lost(f: Facts, loss_account: int, account: int) -> bool:
     """Does the loss vanish when `account` buys the replacement?"""
     if f.taxable[account] == 0:
@@ -112,7 +113,7 @@ def _is_lost(f: Facts, loss_account: int, account: int) -> bool:
     return bool(f.policy[SPOUSE_PERMANENT] == 1 and f.owner[loss_account] != f.owner[account])
 
 
-@kernel
+@inner
 def _link(b: Books, r: int, p: int, sold_nano: int, amount: int, is_lost: bool, day: int) -> None:
     n = b.counts[N_LINKS]
     b.counts[N_LINKS] += 1
@@ -122,7 +123,7 @@ def _link(b: Books, r: int, p: int, sold_nano: int, amount: int, is_lost: bool, 
     link[n, L_AMOUNT], link[n, L_PERMANENT], link[n, L_DAY] = amount, 1 if is_lost else 0, day
 
 
-@kernel
+@inner
 def _absorb(b: Books, f: Facts, p: int, loss: int, is_lost: bool, sold: int, sold_holding: int) -> None:
     """The shares of p have replaced a loss: basis and holding period take it in."""
     piece = b.piece
@@ -136,7 +137,7 @@ def _absorb(b: Books, f: Facts, p: int, loss: int, is_lost: bool, sold: int, sol
     )
 
 
-@kernel
+@inner
 def _is_candidate(b: Books, f: Facts, p: int, c: int, sale: int, day: int) -> bool:
     piece = b.piece
     if c == p or piece[c, PURCHASE_ID] == piece[p, PURCHASE_ID] or piece[c, PURCHASED] < day - WINDOW_DAYS:
@@ -150,7 +151,7 @@ def _is_candidate(b: Books, f: Facts, p: int, c: int, sale: int, day: int) -> bo
     return _in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY])
 
 
-@kernel
+@inner
 def _cut_candidate(b: Books, f: Facts, c: int, quantity: int) -> int:
     """The part of candidate c that replaces a loss, out of the young list."""
     piece = b.piece
@@ -170,7 +171,7 @@ def _cut_candidate(b: Books, f: Facts, c: int, quantity: int) -> int:
     return q
 
 
-@kernel
+@inner
 def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> int:
     """`_split_row` of a row that may itself be an open claim: the new row follows it."""
     n = _split_row(b, r, quantity, rest)
@@ -183,13 +184,14 @@ def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> in
     return n
 
 
-@kernel
+@inner
 def _split_row(b: Books, r: int, quantity: int, rest: int) -> int:
     """A new disposal row with `quantity` of the `quantity + rest` shares of row r."""
     row = b.row
     n = b.counts[N_ROWS]
     b.counts[N_ROWS] += 1
-    row[n, :] = row[r, :]
+    for column in range(N_ROW_COLUMNS):
+        row[n, column] = row[r, column]
     total = quantity + rest
     for column in (R_QUANTITY, R_PROCEEDS, R_BASIS, R_DISALLOWED, R_PERMANENT, R_OPEN):
         row[n, column] = part(row[r, column], quantity, total)
@@ -198,7 +200,7 @@ def _split_row(b: Books, r: int, quantity: int, rest: int) -> int:
     return int(n)
 
 
-@kernel
+@inner
 def _burden_sold(b: Books, f: Facts, p: int, loss: int) -> None:
     """A replacement that was itself sold before the loss: its disposal carries the loss now."""
     r = b.piece[p, SOLD_ROW]
@@ -208,7 +210,7 @@ def _burden_sold(b: Books, f: Facts, p: int, loss: int) -> None:
     b.flow[f.taxable[b.piece[p, ACCOUNT]], F_RECOGNISED] -= loss
 
 
-@kernel
+@inner
 def wash_with_held(b: Books, f: Facts, p: int, sale: int, day: int) -> int:
     """Match the loss on the closed piece p with shares bought in the 30 days before.
 
@@ -250,7 +252,7 @@ def wash_with_held(b: Books, f: Facts, p: int, sale: int, day: int) -> int:
     return p
 
 
-@kernel
+@inner
 def open_claim(b: Books, f: Facts, r: int) -> None:
     """The loss of row r stands for now; purchases of the next 30 days may still disallow it."""
     row = b.row
@@ -265,7 +267,7 @@ def open_claim(b: Books, f: Facts, r: int) -> None:
     b.counts[N_CLAIMS] += 1
 
 
-@kernel
+@inner
 def _drop_claim(b: Books, g: int, r: int, last: int) -> None:
     following = b.row[r, R_CLAIM_NEXT]
     if last >= 0:
@@ -278,7 +280,7 @@ def _drop_claim(b: Books, g: int, r: int, last: int) -> None:
     b.counts[N_CLAIMS] -= 1
 
 
-@kernel
+@inner
 def forget_old(b: Books, f: Facts, security: int, day: int) -> None:
     """Drop purchases and claims of the group that are out of the window on `day`."""
     g = f.group_local[security]
@@ -294,7 +296,7 @@ def forget_old(b: Books, f: Facts, security: int, day: int) -> None:
         r = b.group[g, CLAIM_HEAD]
 
 
-@kernel
+@inner
 def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
     """Match open claims, oldest first, with the new lot p, which stands in no list yet.
 
@@ -337,7 +339,7 @@ def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
     place_young(b, f, p)
 
 
-@kernel
+@inner
 def _settle_claim(b: Books, f: Facts, r: int, p: int, sold_nano: int, day: int) -> None:
     """Disallow the loss of row r, replaced by the shares of p, and place p."""
     row = b.row
