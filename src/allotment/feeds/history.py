@@ -56,6 +56,8 @@ def read_history(folder: Path, first: date | None = None, last: date | None = No
         )
     weights = facts.weights_table(folder, run.dataset)
     chosen = facts.choose_symbols(folder, run.dataset, in_window, weights)
+    if not chosen:
+        raise DataError(f"{folder} has no index weights for its prices; choose another window.")
     days = prices["date"].unique().sort().to_numpy().astype("M8[D]")
     n_lead = prices["date"].n_unique() - in_window["date"].n_unique()
     grid = _Grid(days, facts.security_ids(folder, chosen), chosen)
@@ -127,7 +129,7 @@ def _dataset(file: Path, first: date, last: date, ranges: dict[str, tuple[date, 
         return min(end, last) - max(begin, first)
 
     best = max(sorted(ranges), key=shared)
-    if shared(best) < timedelta(0):
+    if shared(best) < -_LEAD_IN:  # weights are those of month-ends
         raise DataError(f"{file} covers {first} to {last}, for which the folder has no weights.")
     return best
 

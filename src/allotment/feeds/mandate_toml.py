@@ -24,14 +24,14 @@ import numpy as np
 import pyarrow as pa
 
 from allotment.errors import BadFileError, BadRow
-from allotment.feeds.schema import Schema
+from allotment.feeds.book_schemas import MANDATES
 from allotment.feeds.table import Table, typed
 
 _TABLE = re.compile(r"^\s*\[\[\s*mandate\s*\]\]")
 _AT_LINE = re.compile(r"\(at line (\d+),")
 
 
-def read_mandates(data: bytes, file: str, schema: Schema, asof: date) -> Table:
+def read_mandates(data: bytes, file: str, asof: date) -> Table:
     """The mandates of a TOML file as the columns of the mandates schema."""
     try:
         text = data.decode("utf-8-sig")
@@ -49,8 +49,8 @@ def read_mandates(data: bytes, file: str, schema: Schema, asof: date) -> Table:
         raise _refused(
             file, 0, f"unknown key {unknown[0]!r}", "give only schema_version and [[mandate]] tables"
         )
-    if found.get("schema_version", schema.version) != schema.version:
-        wanted = f"write it for version {schema.version}"
+    if found.get("schema_version", MANDATES.version) != MANDATES.version:
+        wanted = f"write it for version {MANDATES.version}"
         raise _refused(file, 0, f"schema_version {found['schema_version']!r} is not known", wanted)
     mandates = found.get("mandate")
     if not isinstance(mandates, list) or not mandates or not all(isinstance(m, dict) for m in mandates):
@@ -63,7 +63,7 @@ def read_mandates(data: bytes, file: str, schema: Schema, asof: date) -> Table:
         name: pa.chunked_array([pa.array([_cell(m.get(name, "")) for m in mandates], pa.string())])
         for name in names
     }
-    table = typed(columns, lines, [], schema, asof, file)
+    table = typed(columns, lines, [], MANDATES, asof, file)
     table.bad = [_at_its_key(row, text) for row in table.bad]
     return table
 
@@ -87,8 +87,10 @@ def _at_its_key(row: BadRow, text: str) -> BadRow:
     if not row.column:
         return row
     key = re.compile(rf"^\s*[\"']?{re.escape(row.column)}[\"']?\s*=")
-    for at, line in enumerate(text.splitlines()[row.line :], row.line + 1):
-        if _TABLE.match(line):
+    is_known = row.column in MANDATES.by_name
+    start = row.line if is_known else 0  # an unknown key is told once, wherever it stands first
+    for at, line in enumerate(text.splitlines()[start:], start + 1):
+        if is_known and _TABLE.match(line):
             break
         if key.match(line):
             return BadRow(row.file, at, row.column, row.found, row.remedy)

@@ -11,7 +11,7 @@ is the page.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from allotment.errors import BadFileError, BadRow
 from allotment.feeds.lines import split_lines
+from allotment.feeds.references import SecurityLookup
 from allotment.feeds.schema import Bound, Column, Schema, Type, security
 from allotment.feeds.table import Table, read_table
 from allotment.risk.custom import ModelRefusedError, from_arrays
@@ -30,8 +31,8 @@ _SUFFIXES = (".csv", ".parquet", ".pq")
 _Declare = Callable[[Sequence[str]], Schema]  # what a file holds, given its header
 
 
-def read_risk_model(folder: Path, security_ids: Mapping[str, int]) -> FactorModel:
-    """The model of `folder`, its securities named by the keys of `security_ids`.
+def read_risk_model(folder: Path, securities: SecurityLookup) -> FactorModel:
+    """The model of `folder`, its securities named by code or by an identifier of the model's day.
 
     Raises BadFileError with every mistake found; nothing is taken from a folder with one.
     """
@@ -40,7 +41,7 @@ def read_risk_model(folder: Path, security_ids: Mapping[str, int]) -> FactorMode
     covariance = _read(folder, "factor_covariance", bad, asof, _covariance_schema)
     if loadings is None or covariance is None:
         raise BadFileError(bad)
-    ids = _ids(loadings, security_ids)
+    ids = _ids(loadings, securities, asof)
     factors = [name for name in loadings.schema.by_name if name not in {"security", "specific_variance"}]
     _check_factors(covariance, factors)
     bad += loadings.bad + covariance.bad
@@ -148,21 +149,14 @@ def _with_factors(
     return Schema(kind=kind, about=about, columns=fixed + factors, key=(fixed[0].name,))
 
 
-def _ids(loadings: Table, security_ids: Mapping[str, int]) -> Ints:
-    words = loadings.words("security")
-    ids = words.mapped([security_ids.get(code, -1) for code in words.values])
-    sound = loadings.sound("security")
-    unknown = np.flatnonzero((ids < 0) & sound)
-    codes = words.each()
-    loadings.refuse(
-        unknown,
-        "security",
-        [f"unknown security {codes[row]!r}" for row in unknown.tolist()],
-        "import it in the file of securities, or remove the row",
-    )
-    _, first = np.unique(words.codes, return_index=True)
-    repeated = np.setdiff1d(np.arange(len(loadings)), first)
-    loadings.refuse(repeated, "security", "the security stands twice", "keep one row of each")
+def _ids(loadings: Table, securities: SecurityLookup, asof: date) -> Ints:
+    """The security of each row; two names of one security are as wrong as one name twice."""
+    ids = securities.ids(loadings, "security", asof)
+    _, first = np.unique(ids, return_index=True)
+    again = np.setdiff1d(np.flatnonzero((ids > 0) & loadings.sound("security")), first)
+    names = loadings.words("security").each()
+    found = [f"{names[row]!r} names a security that stands in the file already" for row in again.tolist()]
+    loadings.refuse(again, "security", found, "keep one row of each")
     return ids
 
 

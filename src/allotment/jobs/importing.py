@@ -169,7 +169,7 @@ def _read(file: ImportFile, data: bytes, asof: date) -> Table:
         if file.kind != "mandates":
             row = BadRow(file.path.name, 0, "", f"{file.kind} in TOML", "write it as CSV or Parquet")
             raise BadFileError([row])
-        return read_mandates(data, file.path.name, schema, asof)
+        return read_mandates(data, file.path.name, asof)
     return read_table(file.path, schema, asof, data)
 
 
