@@ -71,8 +71,8 @@ def judge(
     tax = np.sum(p.lot_tax * sold)
     cost = np.sum(p.half_spread * traded) + p.ticket_charge[0] * np.sum(traded > 0)
     cost += p.lot_charge[0] * np.sum(sold > 0)
-    washing = np.minimum(bought, p.wash_exposed) > 0
-    wash = np.sum((p.wash_cost * np.minimum(bought, p.wash_exposed))[washing])
+    washed = np.minimum(bought, p.wash_exposed)
+    wash = np.sum(p.wash_cost[washed > 0] * washed[washed > 0])
     relaxed = cash_price * cash_excess + limit_price * limit_excess.sum() + np.sum(p.row_price * row_excess)
     objective = risk + tax + cost + wash - np.sum(p.utility * weight) + relaxed
 
@@ -123,7 +123,8 @@ def _name_minimum(p: Any, i: int, q: float, curvature: float, losses: bool, limi
         stretches.append((0.0, 0.0, 0.0, cost[-1], 0.0, cost[-1]))
     blocked = p.wash_exposed[i] > 0 and math.isinf(p.wash_cost[i])
     if not losses and p.may_buy[i] and not blocked:
-        exposed, wash = (p.wash_exposed[i], p.wash_cost[i]) if p.wash_cost[i] > 0 else (0.0, 0.0)
+        exposed = p.wash_exposed[i] if p.wash_cost[i] > 0 else 0.0
+        wash = p.wash_cost[i] if exposed > 0 else 0.0
         top = max(held, p.weight_max[i])
         edge = min(held + exposed, top)
         spread = p.half_spread[i]

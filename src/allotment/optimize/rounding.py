@@ -82,7 +82,11 @@ def _move(
 ) -> None:
     row = names.asset[i]
     weight = answer.weight[i] + change
-    answer.weight[i] = 0.0 if abs(weight) < DUST else weight
+    if abs(weight) < DUST:
+        weight = 0.0
+    elif abs(weight - names.held[i]) < DUST:
+        weight = names.held[i]
+    answer.weight[i] = weight
     answer.piece[i] = piece
     value = multipliers.value
     for f in range(table.shape[1]):
