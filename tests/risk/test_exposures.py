@@ -100,3 +100,19 @@ def test_units_do_not_matter(raw, shift: float, scale: float) -> None:
     spread = np.nanstd(raw) if np.isfinite(raw).any() else 0.0
     if spread > 1e-3:
         np.testing.assert_allclose(standardise(raw * scale + shift, value), found, atol=1e-3)
+
+
+def test_a_flag_of_few_names_stays_a_flag() -> None:
+    flag = np.zeros(200)
+    flag[:3] = 1.0
+    found = standardise(flag, np.ones(200))
+    assert found[0] == 3.0
+    assert np.unique(found[3:]).shape == (1,)
+
+
+def test_a_wild_value_does_not_set_the_scale() -> None:
+    raw = np.random.default_rng(1).normal(size=400)
+    raw[7] = 1e6
+    found = standardise(raw, np.ones(400))
+    assert found[7] == 3.0
+    assert np.delete(found, 7).std() == pytest.approx(1.0, abs=0.1)

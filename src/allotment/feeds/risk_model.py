@@ -64,14 +64,14 @@ def read_risk_model(folder: Path, securities: SecurityLookup) -> FactorModel:
 
 
 def _read_header(path: Path) -> tuple[date, list[BadRow]]:
-    """The day of the model. Mistakes are values, and then the day is the first one there is."""
+    """The day of the model. Mistakes are values, and then the day is the last one there is."""
     example = "write schema_version = 1 and asof = 2024-01-31"
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return date.min, [BadRow(path.name, 0, "", "the file is missing", example)]
+        return date.max, [BadRow(path.name, 0, "", "the file is missing", example)]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return date.min, [BadRow(path.name, 0, "", f"is not valid TOML ({error})", example)]
+        return date.max, [BadRow(path.name, 0, "", f"is not valid TOML ({error})", example)]
     bad = [
         BadRow(path.name, 0, name, "unknown key", "remove it; known are schema_version, asof")
         for name in sorted(set(found) - {"schema_version", "asof"})
@@ -82,7 +82,7 @@ def _read_header(path: Path) -> tuple[date, list[BadRow]]:
     asof = found.get("asof")
     if type(asof) is not date:
         bad.append(BadRow(path.name, 0, "asof", f"found {asof!r}", "write a day as in asof = 2024-01-31"))
-        return date.min, bad
+        return date.max, bad
     return asof, bad
 
 

@@ -34,6 +34,7 @@ NAMES = ("beta", "size", "momentum", "volatility", "dividend_yield")
 _MOMENTUM_SKIPPED = 21
 _SESSIONS_MIN = 60
 _STANDARD_MAX = 3.0
+_ALIKE = 1e-9  # of the largest distance: rounding, not a difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +152,16 @@ def standardise(raw: Floats, market_value_usd: Floats) -> Floats:
         return np.zeros_like(raw)
     # Cut wild values first (5 robust deviations), so that they do not set the scale of all others.
     middle = np.median(raw[known])
-    robust = 1.4826 * np.median(np.abs(raw[known] - middle))
-    cut = np.clip(raw, middle - 5 * robust, middle + 5 * robust) if robust > 0 else raw
+    distance = np.abs(raw[known] - middle)
+    robust = 1.4826 * float(np.median(distance))
+    # More than half alike, as with flags: nothing is wild, the others are what it is about.
+    alike = robust <= _ALIKE * float(distance.max())
+    cut = raw if alike else np.clip(raw, middle - 5 * robust, middle + 5 * robust)
     weight = np.where(known & (market_value_usd > 0), market_value_usd, 0.0)
     if not weight.any():
         weight = known.astype(np.float64)
     mean = float(np.average(cut[known], weights=weight[known]))
     spread = float(cut[known].std())
-    if spread <= 1e-12 * max(float(np.abs(cut[known]).max()), np.finfo(np.float64).tiny):
+    if spread <= _ALIKE * max(float(np.abs(cut[known]).max()), np.finfo(np.float64).tiny):
         return np.zeros_like(raw)
     return np.where(known, np.clip((cut - mean) / spread, -_STANDARD_MAX, _STANDARD_MAX), 0.0)
