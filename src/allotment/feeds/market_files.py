@@ -35,6 +35,7 @@ def numbered(codes: list[str], known: Mapping[str, int]) -> list[int]:
 
 def securities(table: Table, known: Mapping[str, int]) -> list[Security]:
     """known: security id by code."""
+    table.check()
     codes = table.words("security").each()
     words = {c: table.words(c).each() for c in ("name", "kind", "sector", "industry", "issuer", "group")}
     units = table.floats("group_units").tolist()

@@ -149,6 +149,7 @@ def _load_whole(
         if before := _loaded_before(session, file, sha256):
             return _outcome(file, FileState.LOADED_BEFORE, n_rows=before.n_rows, note=_when(before))
         _load(firm, market, table, asof, sha256, advance)
+        table.check()  # whatever a kind's loader does, a file with a mistake is not stored
         import_tables.log_import(
             session,
             ImportedFile(
