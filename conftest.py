@@ -1,5 +1,7 @@
 """Runs the code in the documentation: Python blocks as Python, `$` lines of console blocks as commands."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -24,6 +26,7 @@ def run_console(example: Example) -> str | None:
                 text=True,
                 timeout=300,
                 stdin=subprocess.DEVNULL,
+                check=False,
             )
             if done.returncode:
                 return f"{line}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -31,7 +34,11 @@ def run_console(example: Example) -> str | None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=run_console), SkipParser()],
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="console", evaluator=run_console),
+        SkipParser(),
+    ],
     patterns=["docs/**/*.md", "README.md"],
     path=str(ROOT),
 ).pytest()
