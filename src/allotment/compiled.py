@@ -47,6 +47,7 @@ def inner(function: _Function) -> _Function:
     It does without reference counts: counting every array of every argument up and down, with
     locked instructions, costs more than a small function does.
     """
+    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=False)(function))
 
 

@@ -34,7 +34,7 @@ class EventKind(IntEnum):
     STOCK_MERGER = 7  # terms
     MIXED_MERGER = 8  # terms
     CASH_MERGER = 9  # terms
-    RETURN_OF_CAPITAL = 10  # terms
+    RETURN_OF_CAPITAL = 10  # terms; + amount, the cash received
     SYMBOL_CHANGE = 13  # terms
     WORTHLESS = 14
     DONATE = 19

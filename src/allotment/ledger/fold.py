@@ -32,6 +32,8 @@ _SAYS = {
     ProblemCode.NOT_POSITIVE: "a quantity, amount or ratio is not positive",
     ProblemCode.UNKNOWN_KIND: "its kind is not known",
     ProblemCode.TOO_LARGE: "a quantity or amount is beyond what 64 bits carry",
+    ProblemCode.NO_TERMS: "its terms, or the security that it names, are missing",
+    ProblemCode.INTO_ITSELF: "a security cannot become, or bring, itself",
 }
 _SIGN = np.zeros(128, np.int64)
 for _kind in (
@@ -42,6 +44,7 @@ for _kind in (
     EventKind.PAYMENT_IN_LIEU,
     EventKind.CASH_ADJUSTMENT_IN,
     EventKind.OPENING_CASH,
+    EventKind.RETURN_OF_CAPITAL,
 ):
     _SIGN[_kind] = 1
 for _kind in (
@@ -270,7 +273,7 @@ def _cash(told: Translated, broker: Folded, accounts: AccountTable) -> Ints:
     moved = events.kind == EventKind.CASH_TRANSFER
     there = positions(accounts.account_ids, events.other_account_id[moved])
     cash += _sum_by(there, events.amount_cents[moved], n_accounts)
-    paid = told.transactions.kind[broker.disposals.sale_row] != Kind.SELL
+    paid = ~np.isin(told.transactions.kind[broker.disposals.sale_row], [Kind.SELL, Kind.RETURN_OF_CAPITAL])
     cash += _sum_by(
         broker.disposals.account_ix[paid].astype(np.int64), broker.disposals.proceeds_cents[paid], n_accounts
     )

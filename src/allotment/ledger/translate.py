@@ -22,7 +22,7 @@ from allotment.tax.transactions import (
     Terms,
     Transactions,
 )
-from allotment.units import Bools, Codes, Index, Ints
+from allotment.units import Bools, Codes, Dates, Index, Ints
 
 _PAYLOAD = np.array([EventKind.OPENING, EventKind.TRANSFER_IN], np.int8)
 _FIRST_CASH = int(EventKind.DEPOSIT)
@@ -185,6 +185,7 @@ def _transactions(
         own = events.lots.sleeve_id[lot_line]
         sleeve[is_line] = np.where(own != 0, own, sleeve[is_line])
         detail[is_line] = lot_line
+    detail[(kind == Kind.WORTHLESS) & (detail < 0)] = len(events.terms)  # `_terms` ends with plain ones
     alone = -((events.ledger_seq[source] << _LINE_BITS) | line)
     destination = np.full(len(source), -1, np.int64)
     moved = kind == Kind.TRANSFER
@@ -198,6 +199,7 @@ def _transactions(
         sleeve_ix=_sleeves(accounts, sleeve).astype(np.int32),
         security_ix=positions(groups.security_ids, security).astype(np.int32),
         day=events.effective[source],
+        settles=_settles(events, source),
         sequence=events.day_seq[source],
         kind=kind,
         quantity_nano=quantity,
@@ -210,6 +212,16 @@ def _transactions(
         terms=_terms(events, groups),
         brought=_brought(events),
     )
+
+
+def _settles(events: Events, source: Ints) -> Dates:
+    """Settlement as recorded; worthless stock is deemed sold on 31 December."""
+    settles = events.settles[source]
+    worthless = events.kind[source] == Kind.WORTHLESS
+    if worthless.any():
+        year = events.effective[source[worthless]].astype("M8[Y]")
+        settles[worthless] = (year + 1).astype("M8[D]") - 1
+    return settles
 
 
 def _sleeves(accounts: AccountTable, sleeve_id: Ints) -> Ints:
@@ -237,15 +249,16 @@ def _named(events: Events, source: Ints, line: Index) -> NamedLots:
 
 def _terms(events: Events, groups: IdenticalGroups) -> Terms:
     terms = events.terms
+    other = positions(groups.security_ids, terms.other_security_id).astype(np.int32)
     return Terms(
-        other_ix=positions(groups.security_ids, terms.other_security_id).astype(np.int32),
-        new_parts=terms.new_parts,
-        old_parts=terms.old_parts,
-        cash_nano=terms.cash_nano,
-        lieu_nano=terms.lieu_nano,
-        old_price_nano=terms.old_price_nano,
-        new_price_nano=terms.new_price_nano,
-        allocate=terms.allocate,
+        other_ix=np.append(other, np.int32(-1)),
+        new_parts=np.append(terms.new_parts, 1),
+        old_parts=np.append(terms.old_parts, 1),
+        cash_nano=np.append(terms.cash_nano, 0),
+        lieu_nano=np.append(terms.lieu_nano, 0),
+        old_price_nano=np.append(terms.old_price_nano, 0),
+        new_price_nano=np.append(terms.new_price_nano, 0),
+        allocate=np.append(terms.allocate, np.int8(0)),
     )
 
 

@@ -64,19 +64,23 @@ def counted_from(b: Books, p: int, loss: int) -> int:
 
 
 @inner
-def book(b: Books, f: Facts, p: int, sale: int, day: int, disallowed: int, permanent: int) -> int:
-    """Write the disposal of the closed piece p; `fold` has made room. Returns its row."""
-    piece = b.piece
+def write_row(
+    b: Books,
+    f: Facts,
+    p: int,
+    sale: int,
+    day: int,
+    proceeds: int,
+    basis: int,
+    disallowed: int,
+    permanent: int,
+    holding: int,
+) -> int:
+    """One disposal with shares of piece p; `fold` has made room. Returns its row."""
+    piece, row = b.piece, b.row
     r = b.counts[N_ROWS]
     b.counts[N_ROWS] += 1
-    loss = loss_of(b, p)
-    proceeds = piece[p, PROCEEDS]
-    basis = piece[p, BASIS]
-    if basis > proceeds:
-        basis = piece[p, LOSS_BASIS] if loss > 0 else proceeds
-    holding = counted_from(b, p, loss)
     taxable = f.taxable[piece[p, ACCOUNT]]
-    row = b.row
     row[r, R_SALE], row[r, R_ACCOUNT], row[r, R_SECURITY] = sale, piece[p, ACCOUNT], piece[p, SECURITY]
     row[r, R_ORIGIN], row[r, R_DAY], row[r, R_QUANTITY] = piece[p, ORIGIN], day, piece[p, QUANTITY]
     row[r, R_PROCEEDS], row[r, R_BASIS] = proceeds, basis
@@ -85,9 +89,20 @@ def book(b: Books, f: Facts, p: int, sale: int, day: int, disallowed: int, perma
     row[r, R_ACQUIRED], row[r, R_HOLDING] = piece[p, ACQUIRED], holding
     row[r, R_PURCHASE_ID], row[r, R_TAXABLE] = piece[p, PURCHASE_ID], taxable
     row[r, R_OPEN], row[r, R_CLAIM_NEXT] = 0, NONE
-    flow = b.flow[taxable]
-    flow[F_PROCEEDS] += proceeds
-    flow[F_RECOGNISED] += proceeds - basis + disallowed
-    flow[F_PERMANENT] += permanent
-    flow[F_NO_EFFECT] += piece[p, BASIS] - basis
+    b.flow[taxable, F_PROCEEDS] += proceeds
+    b.flow[taxable, F_RECOGNISED] += proceeds - basis + disallowed
+    b.flow[taxable, F_PERMANENT] += permanent
     return int(r)
+
+
+@inner
+def book(b: Books, f: Facts, p: int, sale: int, day: int, disallowed: int, permanent: int) -> int:
+    """Write the disposal of the closed piece p. Returns its row."""
+    piece = b.piece
+    loss = loss_of(b, p)
+    proceeds, basis = piece[p, PROCEEDS], piece[p, BASIS]
+    if basis > proceeds:
+        basis = piece[p, LOSS_BASIS] if loss > 0 else proceeds
+    b.flow[f.taxable[piece[p, ACCOUNT]], F_NO_EFFECT] += piece[p, BASIS] - basis
+    holding = counted_from(b, p, loss)
+    return write_row(b, f, p, sale, day, proceeds, basis, disallowed, permanent, holding)

@@ -16,18 +16,21 @@ import numpy as np
 from allotment.compiled import inner, kernel
 from allotment.errors import InvariantError
 from allotment.tax import pieces as c
+from allotment.tax.exercise import exercise_taken
 from allotment.tax.identical import IdenticalGroups
+from allotment.tax.merger import CENTS_DIVISOR, convert_list, pay_boot
 from allotment.tax.pieces import Books, Facts, Matrix
 from allotment.tax.purchase import bring, buy
 from allotment.tax.relief import lot_quantity, take_by_method, take_lot
+from allotment.tax.return_of_capital import return_capital
 from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_taken
+from allotment.tax.spin_off import distribute, rights_get_basis
 from allotment.tax.split import fraction_held, scale_claims, scale_list
-from allotment.tax.streams import Families, families, streams
-from allotment.tax.transactions import FoldPolicy, Kind, SpouseEffect, TaxAccounts, Transactions
+from allotment.tax.streams import Families, families, streams, with_successors
+from allotment.tax.transactions import FoldPolicy, Kind, LotMethod, SpouseEffect, TaxAccounts, Transactions
 from allotment.units import Codes, Dates, Index, Ints, mul_div
 
 _LIMIT = 2**62  # shares and cents of one list stay below, so that sums cannot wrap
-_CENTS_DIVISOR = 10**16  # billionths of a share × billionths of a dollar → cents
 
 
 class ProblemCode(IntEnum):
@@ -41,6 +44,8 @@ class ProblemCode(IntEnum):
     NOT_POSITIVE = 6  # a quantity, ratio or price that must be positive
     UNKNOWN_KIND = 7
     TOO_LARGE = 8  # amounts beyond 64 bits
+    NO_TERMS = 9  # a corporate action without terms, or without the security it needs
+    INTO_ITSELF = 10  # a security that becomes, or brings, itself
 
 
 _SOLD_MORE = int(ProblemCode.SOLD_MORE_THAN_HELD)
@@ -49,9 +54,20 @@ _DIFFERS = int(ProblemCode.NAMED_QUANTITY_DIFFERS)
 _NOT_POSITIVE = int(ProblemCode.NOT_POSITIVE)
 _UNKNOWN_KIND = int(ProblemCode.UNKNOWN_KIND)
 _TOO_LARGE = int(ProblemCode.TOO_LARGE)
+_NO_TERMS, _INTO_ITSELF = int(ProblemCode.NO_TERMS), int(ProblemCode.INTO_ITSELF)
 
+_FIFO = int(LotMethod.FIFO)
 _OPEN_LOT, _BUY, _REINVEST, _SELL = int(Kind.OPEN_LOT), int(Kind.BUY), int(Kind.REINVEST), int(Kind.SELL)
-_SPLIT, _TRANSFER, _TRANSFER_OUT = int(Kind.SPLIT), int(Kind.TRANSFER), int(Kind.TRANSFER_OUT)
+_SPLIT, _SPIN_OFF, _RIGHTS = int(Kind.SPLIT), int(Kind.SPIN_OFF), int(Kind.RIGHTS)
+_MIXED_MERGER, _CASH_MERGER = int(Kind.MIXED_MERGER), int(Kind.CASH_MERGER)
+_RETURN_OF_CAPITAL, _SYMBOL_CHANGE = int(Kind.RETURN_OF_CAPITAL), int(Kind.SYMBOL_CHANGE)
+_WORTHLESS, _FIRST_ACTION = int(Kind.WORTHLESS), int(Kind.SPLIT)
+_EXERCISE_RIGHTS, _OPTION_BUY = int(Kind.EXERCISE_RIGHTS), int(Kind.OPTION_BUY)
+_OPTION_EXERCISE, _TRANSFER, _TRANSFER_OUT = (
+    int(Kind.OPTION_EXERCISE),
+    int(Kind.TRANSFER),
+    int(Kind.TRANSFER_OUT),
+)
 _GIFT_IN, _INHERIT, _DONATE, _RELABEL = (
     int(Kind.GIFT_IN),
     int(Kind.INHERIT),
@@ -167,6 +183,7 @@ class _Rows(NamedTuple):
     sleeve: Index
     security: Index
     day: Ints
+    settles: Ints
     kind: Codes
     quantity: Ints
     amount: Ints
@@ -281,21 +298,104 @@ def _take(b: Books, f: Facts, t: _Rows, r: int) -> bool:
 
 
 @inner
-def _split(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
-    new_parts, old_parts = t.terms[t.detail[r], _NEW], t.terms[t.detail[r], _OLD]
+def _pay_fraction(b: Books, f: Facts, t: _Rows, r: int, account: int, security: int) -> None:
+    """Cash in lieu: the account's fraction of a share is sold, out of the lots that its standing
+    method picks (Rev. Rul. 66-365, Rev. Proc. 77-41)."""
     lieu = t.terms[t.detail[r], _LIEU]
-    security, day = t.security[r], t.day[r]
-    there = b.held[c.list_of(f, account, security)]
-    if there / old_parts * new_parts > _LIMIT:
-        c.report(b, r, _TOO_LARGE, there, 0)
-        return
-    scale_list(b, f, account, security, new_parts, old_parts)
-    scale_claims(b, f, security, day, new_parts, old_parts)
     fraction = fraction_held(b, f, account, security) if lieu > 0 else 0
     if fraction > 0:
-        amount = mul_div(fraction, lieu, _CENTS_DIVISOR)
-        take_by_method(b, f, account, security, fraction, f.method[account], amount, day)
-        sell_taken(b, f, r, day, amount)
+        amount = mul_div(fraction, lieu, CENTS_DIVISOR)
+        take_by_method(b, f, account, security, fraction, f.method[account], amount, t.day[r])
+        sell_taken(b, f, r, t.day[r], amount, t.day[r])
+
+
+@inner
+def _take_all(b: Books, f: Facts, account: int, security: int) -> bool:
+    there = b.held[c.list_of(f, account, security)]
+    if there > 0:
+        take_by_method(b, f, account, security, there, _FIFO, 0, 0)
+    return bool(there > 0)
+
+
+@inner
+def _too_large(there: int, new_parts: int, old_parts: int, price_nano: int) -> bool:
+    shares = there / old_parts * new_parts
+    return bool(shares > _LIMIT or max(shares, there) / CENTS_DIVISOR * price_nano > _LIMIT)
+
+
+@inner
+def _act(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
+    """A corporate action in one account."""
+    terms = t.terms[t.detail[r]]
+    kind, security, day, other = t.kind[r], t.security[r], t.day[r], terms[_OTHER]
+    new_parts, old_parts, cash = terms[_NEW], terms[_OLD], terms[_CASH]
+    there = b.held[c.list_of(f, account, security)]
+    if _too_large(there, new_parts, old_parts, max(cash, terms[_LIEU], terms[_OLD_PRICE], terms[_NEW_PRICE])):
+        c.report(b, r, _TOO_LARGE, there, 0)
+        return
+    if kind == _SPLIT:
+        scale_list(b, f, account, security, new_parts, old_parts)
+        scale_claims(b, f, security, day, new_parts, old_parts)
+        _pay_fraction(b, f, t, r, account, security)
+    elif there == 0:
+        return
+    elif kind in (_SPIN_OFF, _RIGHTS):
+        child_value = mul_div(terms[_NEW_PRICE], new_parts, old_parts)
+        if kind == _RIGHTS and not rights_get_basis(terms[_ALLOCATE], child_value, terms[_OLD_PRICE]):
+            child_value = 0
+        distribute(b, f, account, security, other, new_parts, old_parts, child_value, terms[_OLD_PRICE])
+        _pay_fraction(b, f, t, r, account, other)
+    elif kind == _RETURN_OF_CAPITAL:
+        return_capital(b, f, account, security, cash, r, day)
+    elif kind == _CASH_MERGER:
+        if _take_all(b, f, account, security):
+            sell_taken(b, f, r, day, mul_div(there, cash, CENTS_DIVISOR), day)
+    elif kind == _WORTHLESS:
+        if _take_all(b, f, account, security):
+            sell_taken(b, f, r, t.settles[r], 0, day)
+    else:
+        if kind == _MIXED_MERGER:
+            pay_boot(b, f, account, security, new_parts, old_parts, cash, terms[_NEW_PRICE], r, day)
+        convert_list(b, f, account, security, other, new_parts, old_parts, kind == _SYMBOL_CHANGE)
+        _pay_fraction(b, f, t, r, account, other)
+
+
+@inner
+def _has_terms(b: Books, t: _Rows, r: int) -> bool:
+    """Are the terms of row r there and usable? Notes the problem if not."""
+    at, kind = t.detail[r], t.kind[r]
+    if at < 0 or at >= t.terms.shape[0]:
+        c.report(b, r, _NO_TERMS, 0, 0)
+        return False
+    terms = t.terms[at]
+    if terms[_OTHER] < 0 and kind not in (_SPLIT, _CASH_MERGER, _RETURN_OF_CAPITAL, _WORTHLESS):
+        c.report(b, r, _NO_TERMS, 0, 0)
+        return False
+    if terms[_OTHER] == t.security[r]:
+        c.report(b, r, _INTO_ITSELF, 0, 0)
+        return False
+    least = min(terms[_CASH], terms[_LIEU], terms[_OLD_PRICE], terms[_NEW_PRICE])
+    needs_price = kind in (_SPIN_OFF, _RIGHTS)
+    if (
+        terms[_NEW] <= 0
+        or terms[_OLD] <= 0
+        or least < 0
+        or (needs_price and terms[_OLD_PRICE] + terms[_NEW_PRICE] == 0)
+    ):
+        c.report(b, r, _NOT_POSITIVE, terms[_NEW], terms[_OLD])
+        return False
+    return True
+
+
+@inner
+def _exercise(b: Books, f: Facts, t: _Rows, r: int) -> None:
+    """`security` is the right or the call that is given up, the terms name the stock."""
+    if t.amount[r] < 0 or t.amount[r] > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+        c.report(b, r, _TOO_LARGE, t.amount[r], 0)
+    elif _has_terms(b, t, r) and _take(b, f, t, r):
+        stock = t.terms[t.detail[r], _OTHER]
+        is_right = t.kind[r] == _EXERCISE_RIGHTS
+        exercise_taken(b, f, stock, t.amount[r], r, t.order[r], t.day[r], is_right)
 
 
 @inner
@@ -309,7 +409,7 @@ def _enter(b: Books, f: Facts, t: _Rows, r: int) -> None:
         c.report(b, r, _TOO_LARGE, t.quantity[r], there)
         return
     p = buy(b, t.account[r], t.sleeve[r], t.security[r], t.quantity[r], t.amount[r], t.day[r])
-    if t.kind[r] not in (_BUY, _REINVEST):
+    if t.kind[r] not in (_BUY, _REINVEST, _OPTION_BUY):
         history = t.brought[t.detail[r]]
         b.piece[p, c.LOSS_BASIS] = history[0]
         b.piece[p, c.ACQUIRED], b.piece[p, c.HOLDING], b.piece[p, c.PURCHASED] = (
@@ -333,7 +433,7 @@ def _leave(b: Books, f: Facts, t: _Rows, r: int) -> None:
         c.report(b, r, _NOT_POSITIVE, t.amount[r], 0)
     elif _take(b, f, t, r):
         if kind == _SELL:
-            sell_taken(b, f, r, t.day[r], t.amount[r])
+            sell_taken(b, f, r, t.day[r], t.amount[r], t.day[r])
         elif kind == _TRANSFER:
             move_taken(b, f, t.to[r])
         elif kind == _RELABEL:
@@ -343,23 +443,18 @@ def _leave(b: Books, f: Facts, t: _Rows, r: int) -> None:
 
 
 @inner
-def _act(b: Books, f: Facts, t: _Rows, r: int, account: int) -> None:
-    """A corporate action in one account."""
-    if t.terms[t.detail[r], _NEW] <= 0 or t.terms[t.detail[r], _OLD] <= 0:
-        c.report(b, r, _NOT_POSITIVE, t.terms[t.detail[r], _NEW], 0)
-    else:
-        _split(b, f, t, r, account)
-
-
-@inner
 def _apply(b: Books, f: Facts, t: _Rows, r: int) -> None:
     """One transaction."""
     kind = t.kind[r]
-    if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT):
+    if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT, _OPTION_BUY):
         _enter(b, f, t, r)
     elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT):
         _leave(b, f, t, r)
-    elif kind == _SPLIT:
+    elif kind in (_EXERCISE_RIGHTS, _OPTION_EXERCISE):
+        _exercise(b, f, t, r)
+    elif _FIRST_ACTION <= kind <= _RIGHTS or kind in (_SYMBOL_CHANGE, _WORTHLESS):
+        if not _has_terms(b, t, r):
+            return
         if t.account[r] >= 0:
             _act(b, f, t, r, t.account[r])
         else:
@@ -420,6 +515,7 @@ def fold_transactions(
     transactions: Transactions, accounts: TaxAccounts, groups: IdenticalGroups, policy: FoldPolicy
 ) -> Folded:
     """Fold. Raises InvariantError when the identity of docs/law/numbers.md does not hold."""
+    groups = with_successors(groups, transactions)
     of = families(groups, transactions)
     plan = streams(transactions, of)
     facts = _facts(accounts, groups, of, policy)
@@ -505,6 +601,7 @@ def _rows(t: Transactions) -> _Rows:
         sleeve=t.sleeve_ix,
         security=t.security_ix,
         day=_days(t.day),
+        settles=_days(t.settles),
         kind=t.kind,
         quantity=t.quantity_nano,
         amount=t.amount_cents,

@@ -35,6 +35,7 @@ from allotment.tax.pieces import (
     Facts,
     displace,
     list_of,
+    part,
     place_young,
     split_off,
     unchain,
@@ -182,6 +183,26 @@ def _take_ranked(
 
 
 @inner
+def average_list(b: Books, f: Facts, account: int, security: int) -> None:
+    """Spread the basis of all lots evenly over their shares (§1012(c)(2), funds and DRP shares
+    only, by election); holding periods stay, first in is first out."""
+    piece = b.piece
+    quantity_left, basis_left = 0, 0
+    p = b.head[list_of(f, account, security)]
+    while p >= 0:
+        quantity_left += piece[p, QUANTITY]
+        basis_left += piece[p, BASIS]
+        p = piece[p, NEXT]
+    p = b.head[list_of(f, account, security)]
+    while p >= 0:
+        mean = part(basis_left, piece[p, QUANTITY], quantity_left)
+        basis_left -= mean
+        quantity_left -= piece[p, QUANTITY]
+        piece[p, BASIS], piece[p, LOSS_BASIS] = mean, mean
+        p = piece[p, NEXT]
+
+
+@inner
 def take_by_method(
     b: Books, f: Facts, account: int, security: int, quantity: int, method: int, amount: int, day: int
 ) -> None:
@@ -192,6 +213,8 @@ def take_by_method(
     if not first_in and method != _LIFO:
         _take_ranked(b, f, account, security, quantity, method, amount / quantity, day)
         return
+    if method == _AVERAGE:
+        average_list(b, f, account, security)
     left = quantity
     while left > 0:
         p = b.head[x] if first_in else b.tail[x]

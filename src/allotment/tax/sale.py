@@ -56,14 +56,15 @@ def share_out(b: Books, amount: int) -> None:
 
 
 @inner
-def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int) -> None:
-    """Book the taken list as sold for `amount` and empty it."""
+def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int) -> None:
+    """Book the taken list as sold on `day` for `amount` and empty it. `today` is the day of the
+    transaction, which only a deemed sale differs from."""
     piece = b.piece
     share_out(b, amount)
     p = b.counts[TAKEN_HEAD]
     if p < 0:
         return
-    forget_old(b, f, piece[p, SECURITY], day)
+    forget_old(b, f, piece[p, SECURITY], today)
     while p >= 0:
         taxable = f.taxable[piece[p, ACCOUNT]] == 1
         left = p

@@ -7,7 +7,7 @@ it, so streams are folded one after the other (or apart), and a late event re-ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,21 @@ class Streams:
     start: Ints  # (n_streams + 1,)
     family_ix: Index  # (n_streams,)
     household_ix: Index
+
+
+def with_successors(groups: IdenticalGroups, transactions: Transactions) -> IdenticalGroups:
+    """The groups with every renamed security in one group with its new name."""
+    renamed = (transactions.kind == Kind.SYMBOL_CHANGE) & (transactions.detail_ix >= 0)
+    if not renamed.any():
+        return groups
+    group_ix = groups.group_ix.copy()
+    own = transactions.security_ix[renamed]
+    other = transactions.terms.other_ix[transactions.detail_ix[renamed]]
+    pairs = np.unique(np.stack([own, other])[:, other >= 0], axis=1).T
+    for a, b in pairs:
+        old, new = sorted((int(group_ix[a]), int(group_ix[b])))
+        group_ix[group_ix == new] = old
+    return replace(groups, group_ix=group_ix)
 
 
 def families(groups: IdenticalGroups, transactions: Transactions) -> Families:

@@ -214,6 +214,7 @@ class Transactions:
     sleeve_ix: Index  # inside the account; the sleeve that new lots belong to
     security_ix: Index
     day: Dates
+    settles: Dates  # delivery; WORTHLESS: 31 December, the day of the deemed sale (§165(g)(1))
     sequence: Ints
     kind: Codes
     quantity_nano: Ints
