@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -352,10 +353,13 @@ def bench(n_lots: int = 3_000_000, n_accounts: int = 10_000, n_securities: int =
     from tempfile import TemporaryDirectory
 
     from allotment.settings import Settings
+    from allotment.store.server import Server
 
     asof = date(2024, 6, 28)
-    with TemporaryDirectory(prefix="allotment-bench-") as name:
+    with TemporaryDirectory(prefix="allotment-bench-") as name, ExitStack() as afterwards:
         folder = Path(name)
+        folder.chmod(0o711)  # the server's user, another one when we are root, must get in
+        afterwards.callback(Server(folder / "home").stop)
         sizes = _write_bench_files(folder, n_lots, n_accounts, n_securities)
         with Store.open(Settings(home=folder / "home")) as store:
             store.create_firm("bench", market="market_bench")
