@@ -241,7 +241,7 @@ def test_the_sample_world_comes_back_from_its_files(
     store: Store, load: Import, tmp_path: Path, file_format: Format
 ) -> None:
     """Every lot of the generator's own books stands in the database, to the nano-share and cent."""
-    policy = MarketPolicy(first=date(2021, 1, 4), last=ASOF, n_names=120, n_members=100)
+    policy = MarketPolicy(first=date(2021, 1, 4), last=ASOF, n_names=150, n_members=100)
     market = make_market(policy, 5)
     book = make_book(market, BookPolicy(accounts=10), 5)
     made = BookRecords(**{field.name: getattr(book, field.name) for field in fields(BookRecords)})
