@@ -67,6 +67,23 @@ def answer_cost(account: Account, names: Names, state: State, multipliers: Multi
 
 
 @kernel
+def _add(candidates: Candidates, count: int, name: int, cost: float, piece: int) -> int:
+    """Append a flip; when the list is full, it takes the dearest one's place or none."""
+    place = count
+    if count == CANDIDATES_MAX:
+        place = 0
+        for c in range(1, count):
+            if candidates.cost[c] > candidates.cost[place]:
+                place = c
+        if cost >= candidates.cost[place]:
+            return count
+    candidates.name[place] = name
+    candidates.cost[place] = cost
+    candidates.piece[place] = piece
+    return max(count, place + 1)
+
+
+@kernel
 def _collect(
     account: Account,
     names: Names,
@@ -75,7 +92,7 @@ def _collect(
     candidates: Candidates,
     threshold: float,
 ) -> int:
-    """List the flips within `threshold` of their group's best branch; −1 when they are too many."""
+    """List the flips within `threshold` of their group's best branch, the nearest ones if too many."""
     count = 0
     for i in range(account.n):
         if names.in_group[i] or curves.start[i + 1] - curves.start[i] < 2:
@@ -92,15 +109,8 @@ def _collect(
         now = candidates.phi[i]
         if other < 0 or best - min(best, now) > threshold:
             continue
-        if count == CANDIDATES_MAX:
-            return -1
-        candidates.name[count] = i
-        candidates.cost[count] = best - now
-        candidates.piece[count] = other
-        count += 1
+        count = _add(candidates, count, i, best - now, other)
     for g in range(account.n_groups):
-        if count == CANDIDATES_MAX:
-            return -1
         count = _collect_group(names, curves, state, candidates, names.group_head[g], threshold, count)
     return count
 
@@ -134,10 +144,7 @@ def _collect_group(
         best = own
     if best - min(best, now) > threshold:
         return count
-    candidates.name[count] = head
-    candidates.cost[count] = best - now
-    candidates.piece[count] = -1 - wanted
-    return count + 1
+    return _add(candidates, count, head, best - now, -1 - wanted)
 
 
 @kernel
@@ -214,9 +221,6 @@ def _propose(
     candidates.weight[: account.n] = state.weight[: account.n]
     candidates.phi[: account.n] = state.phi[: account.n]
     count = _collect(account, names, curves, state, candidates, threshold)
-    while count < 0:
-        threshold *= 0.5
-        count = _collect(account, names, curves, state, candidates, threshold)
     if count == 0 or not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
         return False
     for c in range(count):

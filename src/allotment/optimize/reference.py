@@ -46,7 +46,9 @@ def solve_reference(
     Name limits must be met by the weights held; washes are taken at their full price from the
     first share; share steps are ignored and closed lots are charged by their share.
     """
-    import cvxpy as cp
+    import cvxpy
+
+    cp: Any = cvxpy  # its functions carry no types
 
     assert problem.n_accounts == 1
     options = SolveOptions() if options is None else options
