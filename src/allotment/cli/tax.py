@@ -1,0 +1,98 @@
+"""``allotment tax …``: the law on a ledger file, without a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from allotment.cli import output
+from allotment.errors import BadFileError, BadRow, UsageError
+from allotment.feeds.ledger_explain import explain_lot
+from allotment.feeds.ledger_json import Ledger, read_ledger, replay
+from allotment.feeds.replay_files import NOTICE, checks_json, lots_csv, realized_csv
+from allotment.tax.folded import Folded
+
+app = typer.Typer(
+    help="The tax law on ledger files: lots, wash sales, gains. No tax advice.", no_args_is_help=True
+)
+
+
+@app.command("replay")
+def replay_files(
+    ledgers: Annotated[list[Path], typer.Argument(help="Ledger files, one household each.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; several files get one folder each.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Work out realised gains, wash sales and open lots of ledger files.
+
+    A file with mistakes is refused whole and nothing of it is written; the other files are done.
+    """
+    folders = _folders(ledgers, out)
+    mistakes: list[BadRow] = []
+    done = []
+    for file, folder in zip(ledgers, folders, strict=True):
+        try:
+            ledger, folded = _replayed(file)
+        except BadFileError as error:
+            mistakes += error.rows
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "realized.csv").write_text(realized_csv(ledger, folded))
+        (folder / "lots.csv").write_text(lots_csv(ledger, folded))
+        (folder / "checks.json").write_text(checks_json(folded))
+        done.append({"file": str(file), "out": str(folder), "transactions": len(ledger.ids)})
+    if mistakes:
+        raise BadFileError(mistakes)
+    output.emit({"ledgers": done, "notice": NOTICE}, as_json=as_json, show=lambda: _show(done))
+
+
+@app.command("explain")
+def explain(
+    ledger: Annotated[Path, typer.Argument(help="A ledger file.")],
+    lot: Annotated[str, typer.Argument(help="Id of the transaction that made the lot.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell the life of one lot, with the rule at each step."""
+    read, folded = _replayed(ledger)
+    if lot not in read.ids:
+        raise UsageError(f"{ledger} has no transaction {lot!r}; a lot is named by the one that made it.")
+    steps = explain_lot(read, folded, lot)
+    output.emit(
+        {"lot": lot, "steps": steps, "notice": NOTICE},
+        as_json=as_json,
+        show=lambda: output.console.print("\n".join((*steps, NOTICE)), markup=False, highlight=False),
+    )
+
+
+def _replayed(file: Path) -> tuple[Ledger, Folded]:
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        row = BadRow(
+            file=str(file), line=0, column="", found=f"not readable: {error}", remedy="give a text file"
+        )
+        raise BadFileError([row]) from None
+    ledger = read_ledger(text, str(file))
+    return ledger, replay(ledger)
+
+
+def _folders(ledgers: list[Path], out: Path) -> list[Path]:
+    if len(ledgers) == 1:
+        return [out]
+    stems = [file.stem for file in ledgers]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise UsageError(f"several files are called {', '.join(twice)}; their results would share a folder.")
+    return [out / stem for stem in stems]
+
+
+def _show(done: list[dict[str, object]]) -> None:
+    for entry in done:
+        output.console.print(
+            f"{entry['file']}: {entry['transactions']} transactions → {entry['out']}",
+            markup=False,
+            highlight=False,
+        )
+    output.console.print(NOTICE)

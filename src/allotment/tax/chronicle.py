@@ -1,0 +1,394 @@
+"""A stream's transactions, one after the other: which rule each calls.
+
+Private to `tax`: the public face is `tax.fold`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from allotment.compiled import inner, kernel
+from allotment.tax import pieces as c
+from allotment.tax.exercise import exercise_taken
+from allotment.tax.merger import CENTS_DIVISOR, convert_list, pay_boot
+from allotment.tax.pieces import Books, Facts, Matrix
+from allotment.tax.problems import ProblemCode
+from allotment.tax.purchase import bring, buy
+from allotment.tax.relief import lot_quantity, take_by_method, take_lot
+from allotment.tax.return_of_capital import return_capital
+from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_taken
+from allotment.tax.spin_off import distribute, rights_get_basis
+from allotment.tax.split import fraction_held, scale_claims, scale_list
+from allotment.tax.transactions import Kind, LotMethod
+from allotment.units import Codes, Index, Ints, mul_div
+
+_LIMIT = 2**62  # shares and cents of one list stay below, so that sums cannot wrap
+
+_SOLD_MORE = int(ProblemCode.SOLD_MORE_THAN_HELD)
+_NOT_HELD = int(ProblemCode.LOT_NOT_HELD)
+_DIFFERS = int(ProblemCode.NAMED_QUANTITY_DIFFERS)
+_NOT_POSITIVE = int(ProblemCode.NOT_POSITIVE)
+_UNKNOWN_KIND = int(ProblemCode.UNKNOWN_KIND)
+_TOO_LARGE = int(ProblemCode.TOO_LARGE)
+_NO_TERMS, _INTO_ITSELF = int(ProblemCode.NO_TERMS), int(ProblemCode.INTO_ITSELF)
+
+_FIFO = int(LotMethod.FIFO)
+_OPEN_LOT, _BUY, _REINVEST, _SELL = int(Kind.OPEN_LOT), int(Kind.BUY), int(Kind.REINVEST), int(Kind.SELL)
+_SPLIT, _SPIN_OFF, _RIGHTS = int(Kind.SPLIT), int(Kind.SPIN_OFF), int(Kind.RIGHTS)
+_MIXED_MERGER, _CASH_MERGER = int(Kind.MIXED_MERGER), int(Kind.CASH_MERGER)
+_RETURN_OF_CAPITAL, _SYMBOL_CHANGE = int(Kind.RETURN_OF_CAPITAL), int(Kind.SYMBOL_CHANGE)
+_WORTHLESS, _FIRST_ACTION = int(Kind.WORTHLESS), int(Kind.SPLIT)
+_EXERCISE_RIGHTS, _OPTION_BUY = int(Kind.EXERCISE_RIGHTS), int(Kind.OPTION_BUY)
+_OPTION_EXERCISE, _TRANSFER, _TRANSFER_OUT = (
+    int(Kind.OPTION_EXERCISE),
+    int(Kind.TRANSFER),
+    int(Kind.TRANSFER_OUT),
+)
+_GIFT_IN, _INHERIT, _DONATE, _RELABEL = (
+    int(Kind.GIFT_IN),
+    int(Kind.INHERIT),
+    int(Kind.DONATE),
+    int(Kind.RELABEL),
+)
+
+
+class Rows(NamedTuple):
+    """Transactions as plain arrays."""
+
+    account: Index
+    sleeve: Index
+    security: Index
+    day: Ints
+    settles: Ints
+    kind: Codes
+    quantity: Ints
+    amount: Ints
+    order: Ints
+    method: Codes
+    to: Index
+    detail: Index
+    named_start: Ints
+    named_row: Ints
+    named_quantity: Ints
+    terms: Matrix  # (n_terms, 8)
+    brought: Matrix  # (n_brought, 7)
+
+
+# Columns of _Rows.terms
+_OTHER, _NEW, _OLD, _CASH, _LIEU, _OLD_PRICE, _NEW_PRICE, _ALLOCATE = 0, 1, 2, 3, 4, 5, 6, 7
+
+
+@kernel
+def _room(matrix: Matrix, used: int, margin: int) -> Matrix:
+    if used + margin <= matrix.shape[0]:
+        return matrix
+    larger = np.empty((2 * (used + margin), matrix.shape[1]), np.int64)
+    larger[:used] = matrix[:used]
+    return larger
+
+
+@inner
+def _margin(b: Books) -> int:
+    """Rows that the worst transaction can need: it cuts every piece and every claim."""
+    return int(4 * (b.counts[c.LIVE] + b.counts[c.N_CLAIMS]) + 16)
+
+
+@inner
+def _has_room(b: Books) -> bool:
+    margin = _margin(b)
+    return bool(
+        b.counts[c.N_PIECES] + margin <= b.piece.shape[0]
+        and b.counts[c.N_ROWS] + margin <= b.row.shape[0]
+        and b.counts[c.N_LINKS] + margin <= b.link.shape[0]
+        and b.counts[c.N_PROBLEMS] + margin <= b.problem.shape[0]
+    )
+
+
+@kernel
+def _with_room(b: Books) -> Books:
+    margin = _margin(b)
+    return Books(
+        _room(b.piece, b.counts[c.N_PIECES], margin),
+        _room(b.row, b.counts[c.N_ROWS], margin),
+        _room(b.link, b.counts[c.N_LINKS], margin),
+        _room(b.problem, b.counts[c.N_PROBLEMS], margin),
+        b.counts,
+        b.head,
+        b.tail,
+        b.held,
+        b.group,
+        b.scaled,
+        b.first_piece,
+        b.flow,
+    )
+
+
+@inner
+def _begin(b: Books, f: Facts) -> None:
+    n_lists = f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]
+    b.head[:n_lists] = c.NONE
+    b.tail[:n_lists] = c.NONE
+    b.held[:n_lists] = 0
+    b.group[: f.here[c.N_GROUPS]] = c.NONE
+    b.scaled[: f.here[c.N_SECURITIES]] = c.NO_DAY
+    b.counts[c.N_PIECES], b.counts[c.FREE], b.counts[c.LIVE], b.counts[c.BIRTHS] = 0, c.NONE, 0, 0
+    b.counts[c.N_CLAIMS], b.counts[c.TAKEN_HEAD], b.counts[c.TAKEN_TAIL] = 0, c.NONE, c.NONE
+
+
+@inner
+def _take(b: Books, f: Facts, t: Rows, r: int) -> bool:
+    """Fill the taken list with what row r closes; False, with a problem noted, if it cannot."""
+    account, security, quantity = t.account[r], t.security[r], t.quantity[r]
+    first, last = t.named_start[r], t.named_start[r + 1]
+    named = 0
+    for i in range(first, last):
+        wanted = t.named_quantity[i]
+        if wanted <= 0:
+            c.report(b, r, _NOT_POSITIVE, wanted, 0)
+            return False
+        for j in range(first, i):
+            if t.named_row[j] == t.named_row[i]:
+                wanted += t.named_quantity[j]
+        there = lot_quantity(b, t.named_row[i], account, security)
+        if there < wanted:
+            c.report(b, r, _NOT_HELD, wanted, there)
+            return False
+        named += t.named_quantity[i]
+    if first < last:
+        if named != quantity and quantity != 0:
+            c.report(b, r, _DIFFERS, quantity, named)
+            return False
+        for i in range(first, last):
+            take_lot(b, f, t.named_row[i], account, security, t.named_quantity[i])
+        return True
+    there = b.held[c.list_of(f, account, security)]
+    if quantity > there:
+        c.report(b, r, _SOLD_MORE, quantity, there)
+        return False
+    if quantity <= 0:
+        c.report(b, r, _NOT_POSITIVE, quantity, there)
+        return False
+    method = t.method[r] if t.method[r] >= 0 else f.method[account]
+    take_by_method(b, f, account, security, quantity, method, t.amount[r], t.day[r])
+    return True
+
+
+@inner
+def _pay_fraction(b: Books, f: Facts, t: Rows, r: int, account: int, security: int) -> None:
+    """Cash in lieu: the account's fraction of a share is sold, out of the lots that its standing
+    method picks (Rev. Rul. 66-365, Rev. Proc. 77-41)."""
+    lieu = t.terms[t.detail[r], _LIEU]
+    fraction = fraction_held(b, f, account, security) if lieu > 0 else 0
+    if fraction > 0:
+        amount = mul_div(fraction, lieu, CENTS_DIVISOR)
+        take_by_method(b, f, account, security, fraction, f.method[account], amount, t.day[r])
+        sell_taken(b, f, r, t.day[r], amount, t.day[r])
+
+
+@inner
+def _take_all(b: Books, f: Facts, account: int, security: int) -> bool:
+    there = b.held[c.list_of(f, account, security)]
+    if there > 0:
+        take_by_method(b, f, account, security, there, _FIFO, 0, 0)
+    return bool(there > 0)
+
+
+@inner
+def _too_large(there: int, new_parts: int, old_parts: int, price_nano: int) -> bool:
+    shares = there / old_parts * new_parts
+    return bool(shares > _LIMIT or max(shares, there) / CENTS_DIVISOR * price_nano > _LIMIT)
+
+
+@inner
+def _act(b: Books, f: Facts, t: Rows, r: int, account: int) -> None:
+    """A corporate action in one account."""
+    terms = t.terms[t.detail[r]]
+    kind, security, day, other = t.kind[r], t.security[r], t.day[r], terms[_OTHER]
+    new_parts, old_parts, cash = terms[_NEW], terms[_OLD], terms[_CASH]
+    there = b.held[c.list_of(f, account, security)]
+    if _too_large(there, new_parts, old_parts, max(cash, terms[_LIEU], terms[_OLD_PRICE], terms[_NEW_PRICE])):
+        c.report(b, r, _TOO_LARGE, there, 0)
+        return
+    if kind == _SPLIT:
+        scale_list(b, f, account, security, new_parts, old_parts)
+        scale_claims(b, f, security, day, new_parts, old_parts)
+        _pay_fraction(b, f, t, r, account, security)
+    elif there == 0:
+        return
+    elif kind in (_SPIN_OFF, _RIGHTS):
+        child_value = mul_div(terms[_NEW_PRICE], new_parts, old_parts)
+        if kind == _RIGHTS and not rights_get_basis(terms[_ALLOCATE], child_value, terms[_OLD_PRICE]):
+            child_value = 0
+        distribute(b, f, account, security, other, new_parts, old_parts, child_value, terms[_OLD_PRICE])
+        _pay_fraction(b, f, t, r, account, other)
+    elif kind == _RETURN_OF_CAPITAL:
+        return_capital(b, f, account, security, cash, r, day)
+    elif kind == _CASH_MERGER:
+        if _take_all(b, f, account, security):
+            sell_taken(b, f, r, day, mul_div(there, cash, CENTS_DIVISOR), day)
+    elif kind == _WORTHLESS:
+        if _take_all(b, f, account, security):
+            sell_taken(b, f, r, t.settles[r], 0, day)
+    else:
+        if kind == _MIXED_MERGER:
+            pay_boot(b, f, account, security, new_parts, old_parts, cash, terms[_NEW_PRICE], r, day)
+        convert_list(b, f, account, security, other, new_parts, old_parts, kind == _SYMBOL_CHANGE)
+        _pay_fraction(b, f, t, r, account, other)
+
+
+@inner
+def _has_terms(b: Books, t: Rows, r: int) -> bool:
+    """Are the terms of row r there and usable? Notes the problem if not."""
+    at, kind = t.detail[r], t.kind[r]
+    if at < 0 or at >= t.terms.shape[0]:
+        c.report(b, r, _NO_TERMS, 0, 0)
+        return False
+    terms = t.terms[at]
+    if terms[_OTHER] < 0 and kind not in (_SPLIT, _CASH_MERGER, _RETURN_OF_CAPITAL, _WORTHLESS):
+        c.report(b, r, _NO_TERMS, 0, 0)
+        return False
+    if terms[_OTHER] == t.security[r]:
+        c.report(b, r, _INTO_ITSELF, 0, 0)
+        return False
+    least = min(terms[_CASH], terms[_LIEU], terms[_OLD_PRICE], terms[_NEW_PRICE])
+    needs_price = kind in (_SPIN_OFF, _RIGHTS)
+    if (
+        terms[_NEW] <= 0
+        or terms[_OLD] <= 0
+        or least < 0
+        or (needs_price and terms[_OLD_PRICE] + terms[_NEW_PRICE] == 0)
+    ):
+        c.report(b, r, _NOT_POSITIVE, terms[_NEW], terms[_OLD])
+        return False
+    return True
+
+
+@inner
+def _exercise(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """`security` is the right or the call that is given up, the terms name the stock."""
+    if t.amount[r] < 0 or t.amount[r] > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+        c.report(b, r, _TOO_LARGE, t.amount[r], 0)
+    elif _has_terms(b, t, r) and _take(b, f, t, r):
+        stock = t.terms[t.detail[r], _OTHER]
+        is_right = t.kind[r] == _EXERCISE_RIGHTS
+        exercise_taken(b, f, stock, t.amount[r], r, t.order[r], t.day[r], is_right)
+
+
+@inner
+def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """Shares come in, bought or with their history."""
+    there = b.held[c.list_of(f, t.account[r], t.security[r])]
+    if t.quantity[r] <= 0 or t.amount[r] < 0:
+        c.report(b, r, _NOT_POSITIVE, t.quantity[r], there)
+        return
+    if t.quantity[r] > _LIMIT - there or t.amount[r] > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+        c.report(b, r, _TOO_LARGE, t.quantity[r], there)
+        return
+    p = buy(b, t.account[r], t.sleeve[r], t.security[r], t.quantity[r], t.amount[r], t.day[r])
+    if t.kind[r] not in (_BUY, _REINVEST, _OPTION_BUY):
+        history = t.brought[t.detail[r]]
+        b.piece[p, c.LOSS_BASIS] = history[0]
+        b.piece[p, c.ACQUIRED], b.piece[p, c.HOLDING], b.piece[p, c.PURCHASED] = (
+            history[1],
+            history[2],
+            history[3],
+        )
+        b.piece[p, c.ABSORBED], b.piece[p, c.COVERED], b.piece[p, c.BASIS_STATE] = (
+            history[4],
+            history[5],
+            history[6],
+        )
+    bring(b, f, p, r, t.order[r], t.day[r])
+
+
+@inner
+def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """Shares are sold, moved or given away."""
+    kind = t.kind[r]
+    if t.amount[r] < 0:
+        c.report(b, r, _NOT_POSITIVE, t.amount[r], 0)
+    elif _take(b, f, t, r):
+        if kind == _SELL:
+            sell_taken(b, f, r, t.day[r], t.amount[r], t.day[r])
+        elif kind == _TRANSFER:
+            move_taken(b, f, t.to[r])
+        elif kind == _RELABEL:
+            relabel_taken(b, f, t.to[r])
+        else:
+            give_away_taken(b, f)
+
+
+@inner
+def _apply(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """One transaction."""
+    kind = t.kind[r]
+    if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT, _OPTION_BUY):
+        _enter(b, f, t, r)
+    elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT):
+        _leave(b, f, t, r)
+    elif kind in (_EXERCISE_RIGHTS, _OPTION_EXERCISE):
+        _exercise(b, f, t, r)
+    elif _FIRST_ACTION <= kind <= _RIGHTS or kind in (_SYMBOL_CHANGE, _WORTHLESS):
+        if not _has_terms(b, t, r):
+            return
+        if t.account[r] >= 0:
+            _act(b, f, t, r, t.account[r])
+        else:
+            for i in range(f.here[c.N_ACCOUNTS]):
+                _act(b, f, t, r, f.here[c.FIRST_ACCOUNT] + i)
+    else:
+        c.report(b, r, _UNKNOWN_KIND, kind, 0)
+
+
+@inner
+def _end(b: Books, f: Facts, rows: Ints, lot: Matrix, n_lots: int) -> int:
+    """Write the open pieces of the stream behind the `n_lots` there; returns the new count."""
+    n = n_lots
+    for r in rows:
+        b.first_piece[r] = c.NONE  # a sale that names a lot of another stream finds nothing
+    for x in range(f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
+        p = b.head[x]
+        while p >= 0:
+            for column in range(c.STATUS):
+                lot[n, column] = b.piece[p, column]
+            b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += b.piece[p, c.BASIS]
+            n += 1
+            p = b.piece[p, c.NEXT]
+    return n
+
+
+@kernel
+def fold_streams(
+    t: Rows,
+    f: Facts,
+    b: Books,
+    rows: Ints,
+    start: Ints,
+    household: Index,
+    family: Index,
+    account_start: Ints,
+    family_size: Index,
+    family_groups: Index,
+) -> tuple[Books, Matrix]:
+    """Fold the streams of `tax.streams.Streams` one after the other.
+
+    account_start: (n_households + 1,) first account of each household. Returns the books, whose
+    rows, links, problems and flows are the result, and the open pieces (n_lots, STATUS).
+    """
+    lot = np.empty((1024, c.STATUS), np.int64)
+    n_lots = 0
+    for s in range(household.shape[0]):
+        f.here[c.FIRST_ACCOUNT] = account_start[household[s]]
+        f.here[c.N_ACCOUNTS] = account_start[household[s] + 1] - account_start[household[s]]
+        f.here[c.N_SECURITIES] = family_size[family[s]]
+        f.here[c.N_GROUPS] = family_groups[family[s]]
+        _begin(b, f)
+        for i in range(start[s], start[s + 1]):
+            if not _has_room(b):
+                b = _with_room(b)
+            _apply(b, f, t, rows[i])
+        lot = _room(lot, n_lots, b.counts[c.LIVE])
+        n_lots = _end(b, f, rows[start[s] : start[s + 1]], lot, n_lots)
+    return b, lot[:n_lots]

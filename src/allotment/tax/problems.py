@@ -1,0 +1,20 @@
+"""What can be wrong with a transaction, given the others."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ProblemCode(IntEnum):
+    """Why a transaction was left out; the rest is still folded."""
+
+    SOLD_MORE_THAN_HELD = 1  # `wanted_nano` was asked, `held_nano` is there
+    LOT_NOT_HELD = 2  # a named lot is not there in that quantity
+    NAMED_QUANTITY_DIFFERS = 3  # named lots do not add up to the quantity
+    UNKNOWN_ACCOUNT = 4
+    WRONG_HOUSEHOLD = 5
+    NOT_POSITIVE = 6  # a quantity, ratio or price that must be positive
+    UNKNOWN_KIND = 7
+    TOO_LARGE = 8  # amounts beyond 64 bits
+    NO_TERMS = 9  # a corporate action without terms, or without the security it needs
+    INTO_ITSELF = 10  # a security that becomes, or brings, itself

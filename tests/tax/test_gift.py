@@ -1,0 +1,57 @@
+"""Gifts, estates, donations and transfers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Replay = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("price", "gain", "term"), [(12000, 2000, "L"), (7000, -1000, "S"), (9000, 0, "L")])
+def test_a_gift_below_the_donors_basis_has_two_bases(
+    replayed: Replay, price: int, gain: int, term: str
+) -> None:
+    """§1015(a): donor's basis 10,000, worth 8,000 at the gift; a loss counts from the gift."""
+    done = replayed(f"""
+        2024-03-01 gift_in X qty=100 donor_basis=10000 fmv=8000 donor_acq=2020-01-02
+        2024-06-03 sell    X qty=100 amount={price}
+    """)
+    assert done.sold("t2")["gain"] == gain
+    assert done.terms("t2") == {term}
+
+
+def test_inherited_shares_are_long_term_at_once(replayed: Replay) -> None:
+    """§§1014(a), 1223(9)."""
+    done = replayed("""
+        2024-03-01 inherit X qty=100 fmv=8000
+        2024-03-01 sell    X qty=100 amount=9000
+    """)
+    assert done.sold("t2")["gain"] == 1000
+    assert done.terms("t2") == {"L"}
+
+
+def test_a_donation_recognises_nothing_and_the_basis_leaves(replayed: Replay) -> None:
+    done = replayed("""
+        2022-03-01 buy    X qty=100 amount=1000
+        2024-03-01 donate X qty=60 price=50
+    """)
+    assert done.rows == []
+    assert done.basis("t1") == 400
+    assert done.folded.conservation.given.tolist() == [0, 60000]
+
+
+def test_a_transfer_in_kind_changes_only_the_account(replayed: Replay) -> None:
+    """The purchase stays what it was: its loss is not washed by its own rest elsewhere."""
+    done = replayed(
+        """
+        2024-05-10 buy      X account=A qty=100 amount=5000
+        2024-05-20 transfer X from=A to=B lots=t1*40
+        2024-06-03 sell     X account=B qty=40 amount=1000
+        """,
+        {"A": {}, "B": {}},
+    )
+    assert done.sold("t3")["gain"] == -1000
+    assert {row["account"] for row in done.lots} == {"A"}

@@ -1,0 +1,334 @@
+"""Wash sales: the published examples, the boundaries, and mistakes seen in public code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+Replay = Callable[..., Any]
+HOME = {"A": {}, "I": {"type": "ira"}, "S": {"owner": "spouse"}}
+
+
+def test_pub_550_2025_example_1_a_repurchase_takes_the_loss_into_its_basis(replayed: Replay) -> None:
+    """IRS Pub. 550 (2025): bought at 1,000, sold at 750, bought back at 800: basis 1,050."""
+    done = replayed("""
+        2024-01-10 buy  X qty=100 amount=1000
+        2024-06-03 sell X qty=100 amount=750
+        2024-06-17 buy  X qty=100 amount=800
+    """)
+    assert done.sold("t2")["disallowed"] == 250
+    assert done.sold("t2")["gain"] == 0
+    assert done.basis("t3") == 1050
+
+
+def test_reg_1091_1_h_example_2_replacements_bought_before_the_sale(replayed: Replay) -> None:
+    """Reg. §1.1091-1(h) ex. 2, as printed in Pub. 550 (2025) p. 87 ex. 1."""
+    done = replayed("""
+        2024-09-20 buy  X qty=100 amount=5000
+        2024-12-13 buy  X qty=50 amount=2750
+        2024-12-20 buy  X qty=25 amount=1125
+        2025-01-03 sell X qty=100 amount=4000
+    """)
+    assert done.sold("t4")["disallowed"] == 750
+    assert done.sold("t4")["gain"] == -250
+    assert done.basis("t2") == 3250
+    assert done.basis("t3") == 1375
+
+
+def test_reg_1091_1_h_example_3_replacements_in_order_of_purchase(replayed: Replay) -> None:
+    """Pub. 550 (2025) p. 87 ex. 2, the pattern of Reg. §1.1091-1(h) ex. 3: of four lots of 50
+    bought on consecutive days, the first two replace 100 shares sold at a loss of 1,000."""
+    done = replayed("""
+        2024-09-20 buy  X qty=100 amount=5000
+        2025-01-03 sell X qty=100 amount=4000
+        2025-01-06 buy  X qty=50 amount=2100
+        2025-01-07 buy  X qty=50 amount=2100
+        2025-01-08 buy  X qty=50 amount=2100
+        2025-01-09 buy  X qty=50 amount=2100
+    """)
+    assert done.sold("t2")["disallowed"] == 1000
+    assert [done.basis(lot) for lot in ("t3", "t4", "t5", "t6")] == [2600, 2600, 2100, 2100]
+
+
+def test_reg_1091_1_h_example_1_a_second_lot_bought_before_the_first_is_sold(replayed: Replay) -> None:
+    """Reg. §1.1091-1(h) ex. 1."""
+    done = replayed("""
+        2024-12-01 buy  X qty=100 amount=10000
+        2024-12-15 buy  X qty=100 amount=9000
+        2025-01-03 sell X qty=100 amount=9000 lots=t1*100
+    """)
+    assert done.sold("t3")["disallowed"] == 1000
+    assert done.basis("t2") == 10000
+
+
+def test_pub_550_gains_of_one_order_stand_beside_a_washed_block(replayed: Replay) -> None:
+    """Pub. 550: blocks at 158, 100 and 95 sold at 125, 250 bought back."""
+    done = replayed("""
+        2023-01-10 buy  X qty=100 amount=15800
+        2023-02-10 buy  X qty=100 amount=10000
+        2023-03-10 buy  X qty=100 amount=9500
+        2024-06-03 sell X qty=300 amount=37500
+        2024-06-10 buy  X qty=250 amount=31250
+    """)
+    assert done.sold("t4", "t1")["disallowed"] == 3300
+    assert done.sold("t4", "t1")["gain"] == 0
+    assert done.sold("t4", "t2")["gain"] == 2500
+    assert done.sold("t4", "t3")["gain"] == 3000
+
+
+def test_rev_rul_2008_5_an_ira_purchase_destroys_the_loss(replayed: Replay) -> None:
+    """Rev. Rul. 2008-5: basis 1,000, sold for 600, the IRA buys the next day: 400 are lost."""
+    done = replayed(
+        """
+        2024-01-10 buy  X account=A qty=100 amount=1000
+        2024-12-20 sell X account=A qty=100 amount=600
+        2024-12-21 buy  X account=I qty=100 amount=600
+        """,
+        HOME,
+    )
+    assert done.sold("t2")["permanent"] == 400
+    assert done.sold("t2")["gain"] == 0
+    assert done.basis("t3") == 600
+
+
+def test_rev_rul_56_602_shares_of_one_purchase_do_not_replace_one_another(replayed: Replay) -> None:
+    """Rev. Rul. 56-602; public code takes the rest of the same purchase as the replacement."""
+    done = replayed("""
+        2024-05-01 buy  X qty=100 amount=1000
+        2024-05-20 sell X qty=40 amount=300
+    """)
+    assert done.sold("t2")["gain"] == -100
+    assert done.basis("t1") == 600
+
+
+@pytest.mark.parametrize(("day", "washed"), [("2024-03-31", True), ("2024-04-01", False)])
+def test_the_window_ends_on_day_thirty_after(replayed: Replay, day: str, washed: bool) -> None:
+    """§1091(a): sold on 1 March, 31 March is day 30."""
+    done = replayed(f"""
+        2023-01-02 buy  X qty=100 amount=5000
+        2024-03-01 sell X qty=100 amount=4000
+        {day} buy X qty=100 amount=4100
+    """)
+    assert done.sold("t2")["disallowed"] == (1000 if washed else 0)
+
+
+@pytest.mark.parametrize(("day", "washed"), [("2024-01-31", True), ("2024-01-30", False)])
+def test_the_window_begins_on_day_thirty_before(replayed: Replay, day: str, washed: bool) -> None:
+    done = replayed(f"""
+        2023-01-02 buy  X qty=100 amount=5000
+        {day} buy X qty=100 amount=4100
+        2024-03-01 sell X qty=100 amount=4000 lots=t1*100
+    """)
+    assert done.sold("t3")["disallowed"] == (1000 if washed else 0)
+
+
+def test_only_the_replaced_shares_lose_their_loss(replayed: Replay) -> None:
+    """Reg. §1.1091-1(c), fewer shares bought back than sold."""
+    done = replayed("""
+        2024-01-02 buy  X qty=100 amount=5000
+        2024-03-01 sell X qty=100 amount=4000
+        2024-03-31 buy  X qty=30 amount=1230
+    """)
+    assert done.sold("t2")["disallowed"] == 300
+    assert done.sold("t2")["gain"] == -700
+    assert done.basis("t3") == 1530
+
+
+def test_one_replacement_share_washes_one_loss_only(replayed: Replay) -> None:
+    """Reg. §1.1091-1(e): 60 + 60 sold at a loss, 100 bought: 60 + 40 washed, 20 allowed."""
+    done = replayed("""
+        2024-01-02 buy  X qty=60 amount=1200
+        2024-01-03 buy  X qty=60 amount=1200
+        2024-06-03 sell X qty=60 amount=600 lots=t1*60
+        2024-06-04 sell X qty=60 amount=600 lots=t2*60
+        2024-06-10 buy  X qty=100 amount=1000
+    """)
+    assert done.sold("t3")["disallowed"] == 600
+    assert done.sold("t4")["disallowed"] == 400
+    assert done.sold("t4")["gain"] == -200
+    assert done.basis("t5") == 2000
+
+
+def test_a_reinvested_dividend_washes_its_own_fraction(replayed: Replay) -> None:
+    """Loss of 12 a share on 100; 1.25 shares reinvested 11 days before: 15.00 disallowed."""
+    done = replayed("""
+        2023-01-03 buy      X qty=100 amount=5200
+        2024-06-03 reinvest X qty=1.25 amount=50
+        2024-06-14 sell     X qty=100 amount=4000 lots=t1*100
+    """)
+    assert done.sold("t3")["disallowed"] == 15
+    assert done.sold("t3")["gain"] == -1185
+    assert done.basis("t2") == 65
+
+
+def test_the_ira_takes_what_the_taxable_purchase_left(replayed: Replay) -> None:
+    """100 sold at -1,500; 60 bought back in the taxable account, then 100 in the IRA."""
+    done = replayed(
+        """
+        2024-01-10 buy  X account=A qty=100 amount=5000
+        2024-06-03 sell X account=A qty=100 amount=3500
+        2024-06-10 buy  X account=A qty=60 amount=2100
+        2024-06-12 buy  X account=I qty=100 amount=3500
+        """,
+        HOME,
+    )
+    assert done.sold("t2")["disallowed"] == 1500
+    assert done.sold("t2")["permanent"] == 600
+    assert done.basis("t3") == 3000
+    assert done.basis("t4") == 3500
+
+
+def test_a_deferred_short_term_loss_turns_long_term(replayed: Replay) -> None:
+    """§1223(3): held from 10 Sep to 22 Dec 2025, bought back on 15 Jan 2026: the period counts
+    from 4 Oct 2025, and 5 Oct 2026 is the first long-term day."""
+    text = """
+        2025-09-10 buy  X qty=10 amount=1000
+        2025-12-22 sell X qty=10 amount=800
+        2026-01-15 buy  X qty=10 amount=800
+        {} sell X qty=10 amount=1200
+    """
+    assert replayed(text.format("2026-10-04")).terms("t4") == {"S"}
+    last = replayed(text.format("2026-10-05"))
+    assert last.terms("t4") == {"L"}
+    assert last.sold("t4")["gain"] == 200
+
+
+def test_a_spouses_purchase_is_a_wash_and_its_lot_takes_the_loss(replayed: Replay) -> None:
+    """Pub. 550; whose basis rises is a switch (docs/law/policies.md)."""
+    text = """
+        2024-01-10 buy  X account=A qty=100 amount=5000
+        2024-06-03 sell X account=A qty=100 amount=4000
+        2024-06-10 buy  X account=S qty=100 amount=4000
+    """
+    done = replayed(text, HOME)
+    assert (done.sold("t2")["disallowed"], done.sold("t2")["permanent"], done.basis("t3")) == (1000, 0, 5000)
+    done = replayed(text, HOME, spouse_effect="permanent")
+    assert (done.sold("t2")["disallowed"], done.sold("t2")["permanent"], done.basis("t3")) == (1000, 1000, 4000)
+
+
+def test_the_broker_sees_one_account_and_one_security(replayed: Replay) -> None:
+    """§6045(g)(2)(B)(ii)."""
+    text = """
+        2024-01-10 buy  X account=A qty=100 amount=5000
+        2024-06-03 sell X account=A qty=100 amount=4000
+        2024-06-10 buy  X account=S qty=100 amount=4000
+        2024-06-11 buy  Y account=A qty=100 amount=4000
+    """
+    done = replayed(text, HOME, scope="account_cusip", si_groups=[["X", "Y"]])
+    assert done.sold("t2")["disallowed"] == 0
+
+
+def test_share_classes_replace_one_another_in_their_ratio(replayed: Replay) -> None:
+    """One share of K is 1,500 of L: 750 L replace half a share of K."""
+    done = replayed(
+        """
+        2023-01-10 buy  K qty=1 amount=600000
+        2024-06-03 sell K qty=1 amount=500000
+        2024-06-10 buy  L qty=750 amount=250000
+        """,
+        si_groups=[{"K": 1500, "L": 1}],
+    )
+    assert done.sold("t2")["disallowed"] == 50000
+    assert done.basis("t3") == 300000
+
+
+def test_later_lots_of_one_order_may_replace_earlier_ones(replayed: Replay) -> None:
+    """An order closes an old lot and one bought last week; both readings give the same total."""
+    text = """
+        2023-01-10 buy  X qty=100 amount=5000
+        2024-05-28 buy  X qty=100 amount=4200
+        2024-06-03 sell X qty=200 amount=8000
+    """
+    done = replayed(text)
+    assert done.sold("t3", "t1")["disallowed"] == 1000
+    assert done.sold("t3", "t2")["basis"] == 5200
+    assert done.sold("t3")["gain"] == -1200
+    apart = replayed(text, same_order_candidates="excluded")
+    assert apart.sold("t3")["disallowed"] == 0
+    assert apart.sold("t3")["gain"] == -1200
+
+
+def test_shares_sold_before_the_loss_replace_only_by_policy(replayed: Replay) -> None:
+    text = """
+        2023-01-10 buy  X qty=100 amount=5000
+        2024-05-28 buy  X qty=100 amount=4200
+        2024-05-30 sell X qty=100 amount=4300 lots=t2*100
+        2024-06-03 sell X qty=100 amount=4000 lots=t1*100
+    """
+    assert replayed(text).sold("t4")["disallowed"] == 0
+    done = replayed(text, sold_earlier_candidates="included")
+    assert done.sold("t4")["disallowed"] == 1000
+    assert done.sold("t3")["gain"] == -900
+
+
+def test_shares_bought_before_the_shares_sold_replace_unless_excluded(replayed: Replay) -> None:
+    text = """
+        2024-05-20 buy  X qty=100 amount=4200
+        2024-05-28 buy  X qty=100 amount=5000
+        2024-06-03 sell X qty=100 amount=4000 lots=t2*100
+    """
+    assert replayed(text).sold("t3")["disallowed"] == 1000
+    assert replayed(text, acquired_before_sold_lot="excluded").sold("t3")["disallowed"] == 0
+
+
+def test_a_gain_on_cost_can_be_a_loss_on_adjusted_basis(replayed: Replay) -> None:
+    """WS-11: chains; the deferred 1,000 turns a gain of 500 into a loss of 500 that washes again."""
+    done = replayed("""
+        2024-01-10 buy  X qty=100 amount=5000
+        2024-06-03 sell X qty=100 amount=4000
+        2024-06-10 buy  X qty=100 amount=4000
+        2024-07-08 sell X qty=100 amount=4500
+        2024-07-15 buy  X qty=100 amount=4500
+    """)
+    assert done.sold("t4")["disallowed"] == 500
+    assert done.basis("t5") == 5000
+
+
+def test_a_split_inside_the_window_counts_in_new_shares(replayed: Replay) -> None:
+    done = replayed("""
+        2024-01-10 buy   X qty=100 amount=5000
+        2024-06-03 sell  X qty=100 amount=4000
+        2024-06-10 split X ratio=2:1
+        2024-06-17 buy   X qty=100 amount=2000
+    """)
+    assert done.sold("t2")["disallowed"] == 500
+    assert done.basis("t4") == 2500
+
+
+def test_a_call_bought_after_the_loss_takes_it_and_its_stock_the_days(replayed: Replay) -> None:
+    """§1091(a): a contract to acquire; §1223(3) literally, the option's own days do not count."""
+    done = replayed("""
+        2024-01-10 buy  X qty=100 amount=5000
+        2024-06-03 sell X qty=100 amount=4000
+        2024-06-10 option_buy X option=XC contracts=1 amount=300
+        2024-08-01 option_exercise X option=XC contracts=1 amount=4000
+    """)
+    assert done.sold("t2")["disallowed"] == 1000
+    assert done.lot("t4") == [(Decimal(100), Decimal(5300), "2024-03-09")]
+
+
+def test_gifts_and_inheritances_are_no_replacement(replayed: Replay) -> None:
+    """§1091(a): "by purchase or by an exchange on which the entire gain or loss is recognized"."""
+    done = replayed("""
+        2024-01-10 buy     X qty=100 amount=5000
+        2024-06-03 sell    X qty=100 amount=4000
+        2024-06-10 gift_in X qty=50 donor_basis=100 fmv=2000 donor_acq=2020-01-01
+        2024-06-11 inherit X qty=50 fmv=2000
+    """)
+    assert done.sold("t2")["gain"] == -1000
+
+
+def test_a_sale_at_exactly_basis_is_no_loss(replayed: Replay) -> None:
+    """WS-19: the purchase stays free to replace a later loss."""
+    done = replayed("""
+        2024-01-10 buy  X qty=100 amount=5000
+        2024-01-11 buy  X qty=100 amount=6000
+        2024-06-03 sell X qty=100 amount=5000 lots=t1*100
+        2024-06-04 sell X qty=100 amount=5000 lots=t2*100
+        2024-06-10 buy  X qty=100 amount=5000
+    """)
+    assert done.sold("t4")["disallowed"] == 1000
+    assert done.basis("t5") == 6000
