@@ -9,6 +9,7 @@ from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault
 from allotment.optimize.curves import build_pieces
 from allotment.optimize.dual import start_hessian
+from allotment.optimize.lattice import has_steps, lattice_bound
 from allotment.optimize.load import load
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.rounding import round_answer
@@ -79,9 +80,22 @@ def _search(account: Account, work: Workspace, table: Floats, options: SolveOpti
         table,
         options,
     )
-    if math.isfinite(found.cost) and math.isfinite(found.bound):
-        round_answer(account, work.names, work.entries, work.curves, multipliers, work.answer, table)
-    return found
+    if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
+        return found
+    round_answer(account, work.names, work.entries, work.curves, multipliers, work.answer, table)
+    if not has_steps(account, work.names):
+        return found
+    bound = found.bound
+    best = work.answer.bound_theta
+    for theta in (work.answer.theta, work.answer.bound_theta):
+        trial = lattice_bound(
+            account, work.names, work.entries, work.curves, multipliers, table, theta, work.state.q
+        )
+        if trial > bound:
+            bound = trial
+            best = theta
+    work.answer.bound_theta[:] = best
+    return Found(found.cost, bound, found.n_solves)
 
 
 @kernel

@@ -36,9 +36,8 @@ def judge(
     group = market.group_ix[p.asset_ix]
     sold_of_name = np.bincount(name_of_lot, sold, minlength=n)
     cash = p.cash[0] + sold.sum() - bought.sum()
-    row_value = np.bincount(
-        row_of_entry, p.entry_coefficient * weight[p.entry_name], minlength=len(p.row_lower)
-    )
+    row_terms = p.entry_coefficient * weight[p.entry_name]
+    row_value = np.bincount(row_of_entry, row_terms, minlength=len(p.row_lower))
     ends = np.stack([p.row_lower, p.row_upper])
     row_excess = np.maximum(0.0, np.maximum(ends[0] - row_value, row_value - ends[1]))
     cash_excess = max(0.0, p.cash_min[0] - cash, cash - p.cash_max[0])
@@ -144,11 +143,21 @@ def _name_minimum(p: Any, i: int, q: float, curvature: float, losses: bool, limi
             continue
         slope = (cost_right - cost_left) / (right - left) if right > left else 0.0
         wanted = p.benchmark[i] - (q + slope) / curvature
-        w = min(max(wanted, low), max(low, high))
-        best = min(best, curvature / 2 * (w - p.benchmark[i]) ** 2 + q * w + cost_left + slope * (w - left))
+        nearest = min(max(wanted, low), max(low, high))
+        for w in _tradable(nearest, low, high, held, p.step[i]):
+            risk = curvature / 2 * (w - p.benchmark[i]) ** 2
+            best = min(best, risk + q * w + cost_left + slope * (w - left))
     for w, paid in points:
         excess = max(0.0, p.weight_min[i] - w, w - p.weight_max[i])
         excess = excess if excess > 1e-12 else 0.0
         risk = curvature / 2 * (w - p.benchmark[i]) ** 2
         best = min(best, risk + q * w + paid + limit_price * excess)
     return float(best)
+
+
+def _tradable(w: float, low: float, high: float, held: float, step: float) -> tuple[float, ...]:
+    """The weights next to w, inside [low, high], that whole steps from what is held reach."""
+    if step < 1e-7 or w == 0.0:  # closing out may carry the odd fraction
+        return (w,)
+    below = held + math.floor((w - held) / step + 1e-7) * step
+    return tuple(x for x in (below, below + step) if low - 1e-12 <= x <= high + 1e-12)

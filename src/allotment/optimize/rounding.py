@@ -15,10 +15,11 @@ from allotment.optimize.dual import values
 from allotment.optimize.workspace import Account, Answer, Curves, Entries, Multipliers, Names
 from allotment.units import Floats
 
-_SWEEPS = 3
+_SWEEPS = 12
+_WORTH = 1e-10  # a smaller gain is not worth another pass
 _RESIDUE_MOVES = 40
-_TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
-_STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
+TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
+STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 
 
 @kernel
@@ -103,16 +104,17 @@ def _holds(curves: Curves, piece: int, weight: float) -> bool:
 
 
 @kernel
-def _piece_at(curves: Curves, i: int, own: int, weight: float) -> int:
+def _piece_at(names: Names, curves: Curves, i: int, own: int, weight: float) -> int:
     """A piece of name i that holds `weight`, preferably its own; −1 when there is none.
 
-    Another piece is taken only when its mode is the same or EITHER, so the group still agrees.
+    In a group of several, another piece is taken only when its mode is the same or EITHER, so
+    that the group still agrees.
     """
     if _holds(curves, own, weight):
         return own
     for piece in range(curves.start[i], curves.start[i + 1]):
         agrees = curves.mode[piece] == curves.mode[own] or curves.mode[piece] == EITHER
-        if agrees and _holds(curves, piece, weight):
+        if (agrees or not names.in_group[i]) and _holds(curves, piece, weight):
             return piece
     return -1
 
@@ -134,13 +136,13 @@ def _round_steps(
         if step <= 0.0 or trade == 0.0 or answer.weight[i] == 0.0:
             continue
         own = answer.piece[i]
-        if step < _TINY_STEP:
+        if step < TINY_STEP:
             change = round(trade / step) * step - trade
-            piece = _piece_at(curves, i, own, answer.weight[i] + change)
+            piece = _piece_at(names, curves, i, own, answer.weight[i] + change)
             if piece == own:
                 _move(names, entries, multipliers, answer, table, i, own, change)
                 continue
-        below = math.floor(trade / step + _STEP_DUST)
+        below = math.floor(trade / step + STEP_DUST)
         best = 1e300
         best_piece = -1
         best_change = 0.0
@@ -149,7 +151,7 @@ def _round_steps(
             change = (below + side) * step - trade if side < 2 else -trade
             if answer.weight[i] + change < DUST:
                 change = -answer.weight[i]
-            piece = _piece_at(curves, i, own, answer.weight[i] + change)
+            piece = _piece_at(names, curves, i, own, answer.weight[i] + change)
             if piece < 0:
                 continue
             cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
@@ -171,22 +173,45 @@ def _sweep_steps(
     answer: Answer,
     table: Floats,
 ) -> bool:
-    """One pass of single steps that lower the cost; False when none did."""
+    """One pass of the names: a step more, a step less, no trade or closing out, if it pays."""
     moved = False
     for i in range(account.n):
         own = answer.piece[i]
         step = names.step[i]
-        if step < _TINY_STEP or curves.low[own] == curves.high[own] or answer.weight[i] == 0.0:
+        if step < TINY_STEP or curves.start[i + 1] - curves.start[i] < 2:
             continue
-        for sign in range(-1, 2, 2):
-            change = sign * step
-            if not _holds(curves, own, answer.weight[i] + change):
+        weight = answer.weight[i]
+        least = max(step, account.trade_min)
+        best = -_WORTH
+        best_piece = -1
+        best_change = 0.0
+        for kind in range(6):
+            change = step if kind == 0 else -step
+            if kind == 2:
+                change = names.held[i] - weight
+            elif kind == 3:
+                change = -weight
+            elif kind >= 4:
+                # From no trade to the smallest one.
+                steps = math.ceil(least / step - STEP_DUST) * step
+                change = steps if kind == 4 else -steps
+            target = weight + change
+            if change == 0.0 or target < -DUST or (kind >= 4 and weight != names.held[i]):
                 continue
-            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, own, change)
-            if cost < -1e-12:
-                _move(names, entries, multipliers, answer, table, i, own, change)
-                moved = True
-                break
+            off = (target - names.held[i]) / step
+            if target > DUST and abs(off - round(off)) > STEP_DUST:
+                continue
+            piece = _piece_at(names, curves, i, own, target)
+            if piece < 0:
+                continue
+            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
+            if cost < best:
+                best = cost
+                best_piece = piece
+                best_change = change
+        if best_piece >= 0:
+            _move(names, entries, multipliers, answer, table, i, best_piece, best_change)
+            moved = True
     return moved
 
 
@@ -201,8 +226,8 @@ def _room(names: Names, curves: Curves, answer: Answer, i: int, excess: float) -
         return math.copysign(min(abs(excess), max(room, 0.0)), -excess)
     if weight == 0.0:
         return 0.0
-    steps = math.ceil(abs(excess) / step - _STEP_DUST)
-    return math.copysign(max(0.0, min(steps, math.floor(room / step + _STEP_DUST))) * step, -excess)
+    steps = math.ceil(abs(excess) / step - STEP_DUST)
+    return math.copysign(max(0.0, min(steps, math.floor(room / step + STEP_DUST))) * step, -excess)
 
 
 @kernel

@@ -1,0 +1,88 @@
+"""The dual bound over tradable weights only: whole steps from what is held, or closing out.
+
+On a convex piece the best tradable weight stands next to the best weight, so its two neighbours
+and the closed-out name are all there is to look at. Any multipliers give a bound; those of the
+search, which knows no steps, serve well.
+"""
+
+from __future__ import annotations
+
+import math
+
+from allotment.compiled import kernel
+from allotment.optimize.curves import BUY, DUST, SELL, piece_cost, piece_minimum
+from allotment.optimize.dual import multiplier_terms, prices
+from allotment.optimize.rounding import STEP_DUST, TINY_STEP
+from allotment.optimize.workspace import Account, Curves, Entries, Multipliers, Names
+from allotment.units import Floats
+
+
+@kernel
+def has_steps(account: Account, names: Names) -> bool:
+    """True when some name's step is large enough to matter."""
+    found = False
+    for i in range(account.n):
+        found = found or names.step[i] >= TINY_STEP
+    return found
+
+
+@kernel
+def _at(names: Names, curves: Curves, i: int, piece: int, q: float, weight: float) -> float:
+    """Cost of a weight on a piece at price q; a large number where the piece does not reach."""
+    if weight < curves.low[piece] - DUST or weight > curves.high[piece] + DUST:
+        return 1e300
+    weight = min(max(weight, curves.low[piece]), curves.high[piece])
+    active = weight - names.benchmark[i]
+    held_cost: float = 0.5 * names.curvature[i] * active * active + q * weight
+    return held_cost + piece_cost(curves, piece, weight)
+
+
+@kernel
+def _name_minimum(names: Names, curves: Curves, i: int, q: float, barred: int) -> float:
+    """Least over the tradable weights on the pieces of name i whose mode is not `barred`."""
+    best = 1e300
+    step = names.step[i]
+    held = names.held[i]
+    for piece in range(curves.start[i], curves.start[i + 1]):
+        if curves.mode[piece] == barred:
+            continue
+        phi, weight = piece_minimum(names, curves, i, piece, q)
+        if step < TINY_STEP or curves.low[piece] == curves.high[piece]:
+            best = min(best, phi)
+            continue
+        below = held + math.floor((weight - held) / step + STEP_DUST) * step
+        best = min(best, _at(names, curves, i, piece, q, below))
+        best = min(best, _at(names, curves, i, piece, q, below + step))
+        if curves.low[piece] == 0.0:
+            best = min(best, _at(names, curves, i, piece, q, 0.0))
+    return best
+
+
+@kernel
+def lattice_bound(
+    account: Account,
+    names: Names,
+    entries: Entries,
+    curves: Curves,
+    multipliers: Multipliers,
+    table: Floats,
+    theta: Floats,
+    q: Floats,
+) -> float:
+    """D(theta) over tradable weights; overwrites q."""
+    prices(account.n, names.asset, entries, table, theta, q)
+    total = multiplier_terms(account, multipliers, theta)
+    for i in range(account.n):
+        q[i] -= names.utility[i]
+        if not names.in_group[i]:
+            total += _name_minimum(names, curves, i, q[i], -1)
+    for g in range(account.n_groups):
+        sell = 0.0
+        buy = 0.0
+        i = names.group_head[g]
+        while i >= 0:
+            sell += _name_minimum(names, curves, i, q[i], BUY)
+            buy += _name_minimum(names, curves, i, q[i], SELL)
+            i = names.group_next[i]
+        total += min(sell, buy)
+    return total
