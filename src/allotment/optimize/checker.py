@@ -38,11 +38,9 @@ def judge(
     cash = p.cash[0] + sold.sum() - bought.sum()
     row_terms = p.entry_coefficient * weight[p.entry_name]
     row_value = np.bincount(row_of_entry, row_terms, minlength=len(p.row_lower))
-    ends = np.stack([p.row_lower, p.row_upper])
-    row_excess = np.maximum(0.0, np.maximum(ends[0] - row_value, row_value - ends[1]))
-    cash_excess = max(0.0, p.cash_min[0] - cash, cash - p.cash_max[0])
-    limit_excess = np.maximum(0.0, np.maximum(p.weight_min - weight, weight - p.weight_max))
-
+    row_excess = _excess(row_value, p.row_lower, p.row_upper)
+    cash_excess = float(_excess(cash, p.cash_min[0], p.cash_max[0]))
+    limit_excess = _excess(weight, p.weight_min, p.weight_max)
     traded = sold_of_name + bought
     loss_sold = group[np.unique(name_of_lot[(sold > 0) & p.lot_is_loss])]
     barred = ~p.lot_sellable | ~p.may_sell[name_of_lot] | (p.lot_is_loss & (p.young > 0)[name_of_lot])
@@ -63,7 +61,6 @@ def judge(
         "hides a relaxation of a row": np.abs(row_excess - np.abs(solutions.row_relaxation[rows])) > 2e-9,
     }
     broken = tuple(rule for rule, cases in rules.items() if np.any(cases))
-
     active = weight - p.benchmark
     B, d = market.loadings[p.asset_ix], market.specific_variance[p.asset_ix]
     risk = p.risk_price[0] / 2 * (np.sum((B.T @ active) ** 2) + np.sum(d * active**2))
@@ -71,10 +68,9 @@ def judge(
     cost = np.sum(p.half_spread * traded) + p.ticket_charge[0] * np.sum(traded > 0)
     cost += p.lot_charge[0] * np.sum(sold > 0)
     washed = np.minimum(bought, p.wash_exposed)
-    wash = np.sum(p.wash_cost[washed > 0] * washed[washed > 0])
-    relaxed = cash_price * cash_excess + limit_price * limit_excess.sum() + np.sum(p.row_price * row_excess)
-    objective = risk + tax + cost + wash - np.sum(p.utility * weight) + relaxed
-
+    cost += np.sum(p.wash_cost[washed > 0] * washed[washed > 0])
+    cost += cash_price * cash_excess + limit_price * limit_excess.sum() + np.sum(p.row_price * row_excess)
+    objective = risk + tax + cost - np.sum(p.utility * weight)
     pi, mu = solutions.factor_price[a], solutions.cash_price[a]
     nu = solutions.row_multiplier[rows]
     q = B @ pi + mu - p.utility
@@ -82,17 +78,20 @@ def judge(
     whole = p.held.sum() + p.cash[0]
     terms = -pi @ (B.T @ p.benchmark) - pi @ pi / (2 * p.risk_price[0])
     terms -= _support(np.array([mu]), whole - p.cash_max, whole - p.cash_min)
-    terms -= _support(nu, *ends)
+    terms -= _support(nu, p.row_lower, p.row_upper)
     over = np.any(np.abs(nu) > p.row_price * (1 + 1e-12)) or abs(mu) > cash_price * (1 + 1e-12)
     curvature = p.risk_price[0] * d
-    for g in np.unique(group):
-        members = np.flatnonzero(group == g)
-        modes: list[float] = [
-            sum(_name_minimum(p, i, q[i], curvature[i], losses, limit_price) for i in members.tolist())
-            for losses in (True, False)
-        ]
-        terms += min(modes)
+    modes = np.zeros((2, int(group.max()) + 1))  # a group sells losses or buys, never both
+    for i in range(n):
+        for mode in (0, 1):
+            modes[mode, group[i]] += _name_minimum(p, i, q[i], curvature[i], mode == 0, limit_price)
+    terms += modes.min(axis=0).sum()
     return Verdict(broken, float(objective), -math.inf if over else float(terms))
+
+
+def _excess(value: Any, lower: Any, upper: Any) -> Any:
+    """How far values lie outside their ends."""
+    return np.maximum(0.0, np.maximum(lower - value, value - upper))
 
 
 def _support(multiplier: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
@@ -114,24 +113,22 @@ def _name_minimum(p: Any, i: int, q: float, curvature: float, losses: bool, limi
     point[np.abs(point) < 1e-12] = 0.0
     cost = ticket + np.concatenate([[0.0], np.cumsum(size * rate[order])])
     # Linear stretches of the cost curve: allowed low and high, then two points (w, cost) on it.
-    stretches = [
-        (point[j + 1], min(point[j], held - least), point[j + 1], cost[j + 1], point[j], cost[j])
-        for j in range(len(size))
-    ]
+    top = np.minimum(point[:-1], held - least)
+    stretches = list(zip(point[1:], top, point[1:], cost[1:], point[:-1], cost[:-1], strict=True))
     if len(size) and point[-1] == 0.0:  # closing out is exempt from the smallest trade
         stretches.append((0.0, 0.0, 0.0, cost[-1], 0.0, cost[-1]))
     blocked = p.wash_exposed[i] > 0 and math.isinf(p.wash_cost[i])
     if not losses and p.may_buy[i] and not blocked:
         exposed = p.wash_exposed[i] if p.wash_cost[i] > 0 else 0.0
         wash = p.wash_cost[i] if exposed > 0 else 0.0
-        top = max(held, p.weight_max[i])
-        edge = min(held + exposed, top)
+        most = max(held, p.weight_max[i])
+        edge = min(held + exposed, most)
         spread = p.half_spread[i]
         at_edge = ticket + (spread + wash) * (edge - held)
-        at_top = at_edge + spread * (top - edge)
+        at_most = at_edge + spread * (most - edge)
         stretches.append((held + least, edge, held, ticket, edge, at_edge))
-        stretches.append((max(edge, held + least), top, edge, at_edge, top, at_top))
-    outside = held < p.weight_min[i] - 1e-12 or held > p.weight_max[i] + 1e-12
+        stretches.append((max(edge, held + least), most, edge, at_edge, most, at_most))
+    outside = _excess(held, p.weight_min[i], p.weight_max[i]) > 1e-12
     points = [(held, 0.0)]
     # Limits that are broken today may stay so at a price: hold, or sell all that can be sold.
     if outside and held - point[-1] >= max(least, 1e-12) and len(chosen) == len(every):
@@ -148,8 +145,7 @@ def _name_minimum(p: Any, i: int, q: float, curvature: float, losses: bool, limi
             risk = curvature / 2 * (w - p.benchmark[i]) ** 2
             best = min(best, risk + q * w + cost_left + slope * (w - left))
     for w, paid in points:
-        excess = max(0.0, p.weight_min[i] - w, w - p.weight_max[i])
-        excess = excess if excess > 1e-12 else 0.0
+        excess = _excess(w, p.weight_min[i], p.weight_max[i])
         risk = curvature / 2 * (w - p.benchmark[i]) ** 2
         best = min(best, risk + q * w + paid + limit_price * excess)
     return float(best)
