@@ -206,7 +206,11 @@ def test_a_spouses_purchase_is_a_wash_and_its_lot_takes_the_loss(replayed: Repla
     done = replayed(text, HOME)
     assert (done.sold("t2")["disallowed"], done.sold("t2")["permanent"], done.basis("t3")) == (1000, 0, 5000)
     done = replayed(text, HOME, spouse_effect="permanent")
-    assert (done.sold("t2")["disallowed"], done.sold("t2")["permanent"], done.basis("t3")) == (1000, 1000, 4000)
+    assert (done.sold("t2")["disallowed"], done.sold("t2")["permanent"], done.basis("t3")) == (
+        1000,
+        1000,
+        4000,
+    )
 
 
 def test_the_broker_sees_one_account_and_one_security(replayed: Replay) -> None:

@@ -62,7 +62,9 @@ def explain(
     output.emit(
         {"lot": lot, "steps": steps, "notice": NOTICE},
         as_json=as_json,
-        show=lambda: output.console.print("\n".join((*steps, NOTICE)), markup=False, highlight=False),
+        show=lambda: output.console.print(
+            "\n".join((*steps, NOTICE)), markup=False, highlight=False, soft_wrap=True
+        ),
     )
 
 

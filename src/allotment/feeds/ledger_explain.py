@@ -82,7 +82,7 @@ def _washes(ledger: Ledger, folded: Folded, origin: int) -> list[tuple[np.dateti
         text = (
             f"{_shares(links.quantity_nano[i])} replace shares sold at a loss in {ledger.ids[sale]}: {effect}"
         )
-        steps.append((links.matched[i], sale, text))
+        steps.append((links.matched[i], max(sale, origin), text))
     return steps
 
 

@@ -107,7 +107,8 @@ class _Reader:
             self.refuse("accounts", f"found {given!r}", "give an object of accounts, or leave it out")
             return {"A": ("taxpayer", "taxable")}
         accounts = {}
-        for name, facts in given.items():
+        # By name: what befalls every account at once must not depend on the order of the file.
+        for name, facts in sorted(given.items()):
             facts = facts if isinstance(facts, dict) else {}
             owner, kind = facts.get("owner", "taxpayer"), facts.get("type", "taxable")
             if owner not in ("taxpayer", "spouse"):

@@ -248,6 +248,8 @@ def wash_with_held(b: Books, f: Facts, p: int, sale: int, day: int) -> int:
         if q == p:
             return -1
         free_piece(b, q)
+        if loss_of(b, p) <= 0:
+            return p  # rounding gave the whole loss to what is matched
         c = following
     return p
 

@@ -1,0 +1,267 @@
+"""Events to lots, disposals and cash, in both views."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+
+import numpy as np
+import pytest
+
+from allotment.book.household import Account, AccountKind
+from allotment.book.venue import Relief, Venue
+from allotment.ledger.bench import random_book
+from allotment.ledger.events import AccountTable, EventKind
+from allotment.ledger.fold import BookState, ProblemCode, fold, open_claims, taxpayer_year
+from allotment.ledger.write import BroughtLot, EventWriter, concatenate, take
+from allotment.tax.identical import IdenticalGroups
+
+SHARE = 10**9
+TAXABLE, IRA, SPOUSE = (1, 10), (1, 11), (1, 12)
+APPLE, PEAR = 501, 502
+GROUPS = IdenticalGroups.alone(np.array([APPLE, PEAR]))
+
+
+def account(account_id: int, kind: AccountKind = AccountKind.TAXABLE, **facts: object) -> Account:
+    defaults = {"household_id": 1, "taxpayer_id": 1, "venue_code": "V", "opened": date(2020, 1, 1)}
+    return Account(account_id=account_id, code=str(account_id), kind=kind, **(defaults | facts))  # type: ignore[arg-type]
+
+
+def table(relief: Relief = Relief.FIFO) -> AccountTable:
+    accounts = [account(10), account(11, AccountKind.IRA), account(12, taxpayer_id=2)]
+    return AccountTable.of_accounts(accounts, [Venue(code="V", relief=relief)], [(70, 10), (71, 10)])
+
+
+def folded(writer: EventWriter, relief: Relief = Relief.FIFO) -> BookState:
+    return fold(writer.events(), table(relief), GROUPS)
+
+
+def test_the_views_differ_where_an_ira_buys() -> None:
+    """Rev. Rul. 2008-5 against §6045(g)(2)(B)(ii): the broker of one account sees no wash."""
+    book = EventWriter()
+    book.buy(TAXABLE, date(2024, 1, 10), APPLE, 100, 1000)
+    sale = book.sell(TAXABLE, date(2024, 12, 20), APPLE, 100, 600)
+    book.buy(IRA, date(2024, 12, 21), APPLE, 100, 600)
+    state = folded(book)
+    assert state.taxpayer.disposals.gain_cents.tolist() == [0]
+    assert state.taxpayer.disposals.permanent_cents.tolist() == [40_000]
+    assert state.taxpayer.disposals.event.tolist() == [sale]
+    assert state.taxpayer.links.permanent.tolist() == [1]
+    assert state.broker.disposals.gain_cents.tolist() == [-40_000]
+    assert len(state.broker.links) == 0
+
+
+def test_cash_follows_every_kind_of_event() -> None:
+    book = EventWriter()
+    day = date(2024, 3, 1)
+    for kind, dollars in (
+        (EventKind.OPENING_CASH, 500),
+        (EventKind.DEPOSIT, 1000),
+        (EventKind.DIVIDEND, 20),
+        (EventKind.INTEREST, 3),
+        (EventKind.PAYMENT_IN_LIEU, 2),
+        (EventKind.CASH_ADJUSTMENT_IN, 1),
+        (EventKind.FEE, 10),
+        (EventKind.WITHHOLDING, 4),
+        (EventKind.WITHDRAWAL, 100),
+        (EventKind.CASH_ADJUSTMENT_OUT, 2),
+    ):
+        book.write(kind, *TAXABLE, day, amount_cents=dollars * 100)
+    book.write(EventKind.CASH_TRANSFER, *TAXABLE, day, amount_cents=5_000, other_account_id=12)
+    book.buy(TAXABLE, day, APPLE, 10, 300)
+    book.sell(TAXABLE, day, APPLE, 5, 175.5)
+    assert folded(book).cash_cents.tolist() == [123_550, 0, 5_000]
+
+
+def test_corporate_actions_pay_their_cash() -> None:
+    book = EventWriter()
+    book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    book.buy(TAXABLE, date(2024, 1, 10), PEAR, 10, 100)
+    terms = {"new_parts": 1, "old_parts": 3, "lieu_nano": 60 * SHARE}
+    book.write(EventKind.SPLIT, *TAXABLE, date(2024, 2, 1), security_id=APPLE, terms=terms)
+    book.write(
+        EventKind.CASH_MERGER, *TAXABLE, date(2024, 2, 1), security_id=PEAR, terms={"cash_nano": 12 * SHARE}
+    )
+    state = folded(book)
+    assert state.cash_cents.tolist() == [-20_000 + 2_000 + 12_000, 0, 0]
+    assert state.taxpayer.lots.quantity_nano.tolist() == [3 * SHARE]
+    assert state.taxpayer.lots.basis_cents.tolist() == [9_000]
+
+
+def test_an_opening_brings_lots_that_sales_can_name() -> None:
+    book = EventWriter()
+    old = BroughtLot(
+        security_id=APPLE, quantity_nano=10 * SHARE, basis_cents=10_000, acquired=date(2015, 5, 4)
+    )
+    dear = BroughtLot(
+        security_id=APPLE,
+        quantity_nano=10 * SHARE,
+        basis_cents=90_000,
+        acquired=date(2023, 6, 1),
+        sleeve_id=71,
+    )
+    opening = book.write(EventKind.OPENING, *TAXABLE, date(2024, 1, 2), lots=[old, dear])
+    book.sell(TAXABLE, date(2024, 3, 1), APPLE, 4, 200, [(opening, 1, 4 * SHARE)])
+    state = folded(book)
+    assert state.taxpayer.disposals.origin_line.tolist() == [1]
+    assert state.taxpayer.disposals.gain_cents.tolist() == [20_000 - 36_000]
+    assert state.taxpayer.disposals.long_term.tolist() == [0]
+    assert state.taxpayer.lots.sleeve_ix.tolist() == [0, 1]
+    assert state.taxpayer.lots.origin_line.tolist() == [0, 1]
+
+
+def test_lots_of_one_parent_order_are_one_purchase() -> None:
+    """Rev. Rul. 56-602 for an order that came in two fills."""
+    book = EventWriter()
+    for quantity in (60, 40):
+        book.write(
+            EventKind.BUY,
+            *TAXABLE,
+            date(2024, 5, 1),
+            security_id=APPLE,
+            quantity_nano=quantity * SHARE,
+            amount_cents=quantity * 1_000,
+            order_id=9,
+        )
+    book.sell(TAXABLE, date(2024, 5, 20), APPLE, 60, 300)
+    state = folded(book)
+    assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
+
+
+def test_the_taxpayers_books_close_the_lots_that_the_custodian_closed() -> None:
+    """Highest cost by the broker's basis: the spouse's wash raises a lot only in our books."""
+    book = EventWriter()
+    low = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    high = book.buy(TAXABLE, date(2024, 1, 11), APPLE, 10, 150)
+    book.buy(SPOUSE, date(2024, 1, 2), APPLE, 10, 200)
+    book.sell(SPOUSE, date(2024, 1, 20), APPLE, 10, 100)
+    book.sell(TAXABLE, date(2024, 3, 1), APPLE, 10, 120)
+    state = folded(book, Relief.HIFO)
+    own = state.taxpayer.disposals.take(state.taxpayer.disposals.account_ix == 0)
+    assert own.origin_event.tolist() == [high]
+    assert state.taxpayer.lots.origin_event.tolist() == [low]
+    assert state.taxpayer.lots.basis_cents.tolist() == [20_000]
+
+
+def test_contradictions_are_told_by_event_and_the_rest_is_folded() -> None:
+    book = EventWriter()
+    bought = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    more = book.sell(TAXABLE, date(2024, 2, 1), APPLE, 11, 100)
+    unknown = book.sell(TAXABLE, date(2024, 2, 2), APPLE, 1, 10, [(999, 0, SHARE)])
+    elsewhere = book.buy((2, 10), date(2024, 2, 3), APPLE, 1, 10)
+    nobody = book.buy((1, 99), date(2024, 2, 3), APPLE, 1, 10)
+    named = book.sell(TAXABLE, date(2024, 2, 4), APPLE, 2, 20, [(bought, 0, SHARE)])
+    book.sell(TAXABLE, date(2024, 2, 5), APPLE, 10, 100)
+    state = folded(book)
+    found = {problem.event: problem.code for problem in state.problems}
+    assert found == {
+        more: ProblemCode.SOLD_MORE_THAN_HELD,
+        unknown: ProblemCode.LOT_NOT_HELD,
+        elsewhere: ProblemCode.WRONG_HOUSEHOLD,
+        nobody: ProblemCode.UNKNOWN_ACCOUNT,
+        named: ProblemCode.NAMED_QUANTITY_DIFFERS,
+    }
+    assert "more shares leave" in str(state.problems[0])
+    assert state.cash_cents.tolist() == [0, 0, 0]
+    assert len(state.taxpayer.lots) == 0
+
+
+def test_open_claims_and_the_year_come_out_of_the_same_fold() -> None:
+    book = EventWriter()
+    book.buy(TAXABLE, date(2023, 1, 10), APPLE, 100, 5000)
+    book.sell(TAXABLE, date(2024, 3, 1), APPLE, 100, 4000)
+    book.buy(SPOUSE, date(2024, 3, 8), APPLE, 40, 1600)
+    state = folded(book)
+    claims = open_claims(state, GROUPS, np.datetime64("2024-03-31"))
+    assert claims.unit_nano.tolist() == [60 * SHARE]
+    assert claims.loss_cents.tolist() == [60_000]
+    assert claims.no_buy_until.tolist() == [date(2024, 3, 31)]
+    assert len(open_claims(state, GROUPS, np.datetime64("2024-04-01")).sold) == 0
+    year = taxpayer_year(state, 2024)
+    assert year.taxpayer_ids.tolist() == [1, 2]
+    assert year.long_cents.tolist() == [-60_000, 0]
+    assert taxpayer_year(state, 2023).long_cents.tolist() == [0, 0]
+
+
+def test_a_household_alone_gives_its_part_of_the_book() -> None:
+    events, accounts, groups = random_book(4, np.random.default_rng(3), n_accounts=3, n_names=12, n_weeks=40)
+    book = fold(events, accounts, groups)
+    assert not book.problems
+    assert len(book.taxpayer.links) > 10
+    for household in (1, 2, 3, 4):
+        rows = np.flatnonzero(accounts.household_ids == household)
+        mine = AccountTable(
+            **{
+                part.name: getattr(accounts, part.name)[rows]
+                if len(getattr(accounts, part.name)) == len(accounts)
+                else getattr(accounts, part.name)
+                for part in fields(AccountTable)
+            }
+        )
+        alone = fold(take(events, events.household_id == household), mine, groups)
+        held = np.isin(book.taxpayer.lots.account_ix, rows)
+        for part in fields(book.taxpayer.lots):
+            if part.name != "account_ix":
+                whole = getattr(book.taxpayer.lots.take(held), part.name)
+                assert np.array_equal(
+                    whole, getattr(alone.taxpayer.lots, part.name), equal_nan=part.name == "purchased"
+                )
+        sold = book.taxpayer.disposals.take(np.isin(book.taxpayer.disposals.account_ix, rows))
+        assert np.array_equal(sold.gain_cents, alone.taxpayer.disposals.gain_cents)
+        assert np.array_equal(book.cash_cents[rows], alone.cash_cents)
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    events, accounts, groups = random_book(2, np.random.default_rng(5), n_accounts=2, n_names=8, n_weeks=30)
+    shuffled = take(events, np.random.default_rng(1).permutation(len(events)))
+    first, second = fold(events, accounts, groups), fold(shuffled, accounts, groups)
+    assert np.array_equal(first.taxpayer.lots.basis_cents, second.taxpayer.lots.basis_cents)
+    assert np.array_equal(first.taxpayer.disposals.event, second.taxpayer.disposals.event)
+
+
+def test_parts_joined_are_the_whole() -> None:
+    one, two = EventWriter(), EventWriter(first_seq=100)
+    lot = BroughtLot(security_id=PEAR, quantity_nano=SHARE, basis_cents=100, acquired=date(2020, 1, 2))
+    one.write(EventKind.OPENING, *TAXABLE, date(2024, 1, 2), lots=[lot])
+    two.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    two.write(EventKind.SPLIT, *TAXABLE, date(2024, 2, 1), security_id=APPLE, terms={"new_parts": 2})
+    joined = concatenate([one.events(), two.events()])
+    state = fold(joined, table(), GROUPS)
+    assert state.taxpayer.lots.quantity_nano.tolist() == [20 * SHARE, SHARE]
+    assert state.taxpayer.lots.origin_event.tolist() == [100, 1]
+
+
+@pytest.mark.parametrize("kind", [EventKind.TRANSFER_OUT, EventKind.DONATE])
+def test_shares_that_leave_take_their_basis_and_recognise_nothing(kind: EventKind) -> None:
+    book = EventWriter()
+    lot = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    book.write(
+        kind,
+        *TAXABLE,
+        date(2024, 2, 1),
+        security_id=APPLE,
+        quantity_nano=4 * SHARE,
+        named=[(lot, 0, 4 * SHARE)],
+    )
+    state = folded(book)
+    assert len(state.taxpayer.disposals) == 0
+    assert state.taxpayer.lots.basis_cents.tolist() == [6_000]
+
+
+def test_a_relabelled_lot_changes_its_sleeve_only() -> None:
+    book = EventWriter()
+    lot = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    book.write(
+        EventKind.RELABEL,
+        *TAXABLE,
+        date(2024, 2, 1),
+        security_id=APPLE,
+        quantity_nano=4 * SHARE,
+        other_account_id=71,
+        named=[(lot, 0, 4 * SHARE)],
+    )
+    lots = folded(book).taxpayer.lots
+    assert sorted(zip(lots.sleeve_ix.tolist(), lots.basis_cents.tolist(), strict=True)) == [
+        (0, 6_000),
+        (1, 4_000),
+    ]

@@ -1,0 +1,486 @@
+"""The law a second time: slow, obvious, one object a lot, sharing no code with the program.
+
+Works on the transactions of a `tax replay` file as they stand there. Exact fractions until a
+cent is booked; every search is a loop over all lots. Written from 26 U.S.C. and the regulations
+as quoted in the modules of `allotment.tax`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from copy import copy
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+NANO = 10**9
+
+
+def half_up(x: Fraction) -> int:
+    return int((x + Fraction(1, 2)).__floor__()) if x >= 0 else -half_up(-x)
+
+
+def share(total: int, quantity: int, left: int) -> int:
+    return half_up(Fraction(total) * quantity / left)
+
+
+def cents(text: str) -> int:
+    return int(Fraction(text) * 100)
+
+
+def nano(text: str) -> int:
+    return int(Fraction(text) * NANO)
+
+
+def one_year_on(day: date) -> date:
+    """The first day on which something held from `day` has been held more than a year."""
+    start = day + timedelta(days=1)
+    try:
+        return start.replace(year=start.year + 1)
+    except ValueError:
+        return date(start.year + 1, 3, 1)
+
+
+class Lot:
+    def __init__(self, key: int, account: str, symbol: str, qty: int, basis: int, day: date) -> None:
+        self.key, self.account, self.symbol, self.qty, self.basis = key, account, symbol, qty, basis
+        self.loss_basis = basis
+        self.acq, self.hp, self.purchased, self.purchase = day, day, day, key
+        self.absorbed = False
+        self.proceeds = 0
+        self.birth = 0
+
+    def cut(self, qty: int) -> Lot:
+        """The part of `qty`; what rounding leaves stays here."""
+        new = copy(self)
+        new.qty = qty
+        for name in ("basis", "loss_basis", "proceeds"):
+            setattr(new, name, share(getattr(self, name), qty, self.qty))
+            setattr(self, name, getattr(self, name) - getattr(new, name))
+        self.qty -= qty
+        return new
+
+
+class Household:
+    def __init__(self, accounts: dict[str, dict[str, str]], policy: dict[str, Any]) -> None:
+        self.accounts = {
+            name: (facts.get("owner", "taxpayer"), facts.get("type", "taxable"))
+            for name, facts in sorted(accounts.items())
+        }
+        self.policy = policy
+        self.group: dict[str, str] = {}
+        for members in policy.get("si_groups", []):
+            for symbol in members:
+                self.group[symbol] = members[0]
+        self.lots: list[Lot] = []
+        self.rows: list[dict[str, Any]] = []
+        self.claims: list[dict[str, Any]] = []
+        self.births = 0
+        self.calls: dict[str, str] = {}
+
+    # -- helpers ------------------------------------------------------------------------------
+    def says(self, name: str, default: str) -> str:
+        return str(self.policy.get(name, default))
+
+    def same(self, a: str, b: str) -> bool:
+        return self.group_of(a) == self.group_of(b)
+
+    def group_of(self, symbol: str) -> str:
+        symbol = self.calls.get(symbol, symbol)
+        return self.group.get(symbol, symbol)
+
+    def in_scope(self, account: str, symbol: str, other: Lot) -> bool:
+        if self.says("scope", "household") == "account_cusip":
+            return account == other.account and symbol == other.symbol
+        return self.same(symbol, other.symbol)
+
+    def add(self, lot: Lot) -> Lot:
+        lot.birth = self.births
+        self.births += 1
+        self.lots.append(lot)
+        return lot
+
+    def held(self, account: str, symbol: str) -> list[Lot]:
+        lots = [lot for lot in self.lots if lot.account == account and lot.symbol == symbol]
+        return sorted(lots, key=lambda lot: (lot.acq, lot.key, lot.hp, lot.birth))
+
+    def is_lost(self, seller: str, buyer: str) -> bool:
+        if self.accounts[buyer][1] == "ira":
+            return True
+        apart = self.accounts[seller][0] != self.accounts[buyer][0]
+        return apart and self.says("spouse_effect", "adjust_spouse_lot") == "permanent"
+
+    def tack(self, lot: Lot, sold: date, sold_hp: date) -> date:
+        method = self.says("hp_method", "tack_days")
+        if method == "replace_date":
+            return min(lot.hp, sold_hp)
+        until = sold
+        if method == "tack_no_overlap" and lot.purchased < sold:
+            until = lot.purchased
+        return lot.hp - max(timedelta(0), until - sold_hp)
+
+    # -- disposals ----------------------------------------------------------------------------
+    def relieve(
+        self, account: str, symbol: str, qty: int, method: str, price: Fraction, day: date
+    ) -> list[Lot]:
+        """Lots closed by a method, cut out of the books."""
+        lots = self.held(account, symbol)
+        unit = {id(lot): Fraction(lot.basis, lot.qty) for lot in lots}
+        is_long = {id(lot): day >= one_year_on(lot.hp) for lot in lots}
+        if method == "lifo":
+            lots.reverse()
+        elif method == "hifo":
+            lots.sort(key=lambda lot: -unit[id(lot)])
+        elif method == "lofo":
+            lots.sort(key=lambda lot: unit[id(lot)])
+        elif method == "hifo_long_first":
+            lots.sort(key=lambda lot: (not is_long[id(lot)], -unit[id(lot)]))
+        elif method == "hifo_short_first":
+            lots.sort(key=lambda lot: (is_long[id(lot)], -unit[id(lot)]))
+        else:
+            assert method == "fifo", method
+        closed = []
+        for lot in lots:
+            if qty:
+                here = min(qty, lot.qty)
+                closed.append(self.close(lot, here))
+                qty -= here
+        assert qty == 0
+        return closed
+
+    def close(self, lot: Lot, qty: int) -> Lot:
+        if qty == lot.qty:
+            self.lots.remove(lot)
+            return lot
+        new = lot.cut(qty)
+        new.birth = self.births
+        self.births += 1
+        return new
+
+    def named(self, entry: dict[str, Any], account: str, keys: dict[str, int], symbol: str) -> list[Lot]:
+        closed = []
+        for name, quantity in entry["lots"]:
+            left = nano(quantity)
+            lots = [lot for lot in self.held(account, symbol) if lot.key == keys[name]]
+            for lot in sorted(lots, key=lambda lot: (lot.acq, lot.hp, lot.birth)):
+                if left:
+                    here = min(left, lot.qty)
+                    closed.append(self.close(lot, here))
+                    left -= here
+            assert left == 0
+        return closed
+
+    def book(self, piece: Lot, sale: int, day: date, disallowed: int, permanent: int) -> dict[str, Any]:
+        basis, hp = piece.basis, piece.hp
+        if piece.proceeds < piece.loss_basis:
+            basis = piece.loss_basis
+            if piece.loss_basis != piece.basis:
+                hp = piece.acq
+        elif piece.proceeds < basis:
+            basis = piece.proceeds
+        row = {
+            "sale": sale,
+            "lot": piece.key,
+            "account": piece.account,
+            "symbol": piece.symbol,
+            "qty": piece.qty,
+            "proceeds": piece.proceeds,
+            "basis": basis,
+            "disallowed": disallowed,
+            "permanent": permanent,
+            "long": day >= one_year_on(hp),
+            "day": day,
+            "hp": hp,
+            "purchase": piece.purchase,
+        }
+        self.rows.append(row)
+        return row
+
+    def sell(self, pieces: list[Lot], sale: int, day: date, amount: int) -> None:
+        pieces.sort(key=lambda piece: (piece.acq, piece.hp, piece.key, piece.birth))
+        left = sum(piece.qty for piece in pieces)
+        for piece in pieces:
+            piece.proceeds = share(amount, piece.qty, left)
+            amount -= piece.proceeds
+            left -= piece.qty
+        while pieces:
+            self.settle(pieces.pop(0), pieces, sale, day)
+
+    def settle(self, piece: Lot, later: list[Lot], sale: int, day: date) -> None:
+        """§1091 for one piece; `later` are the pieces of the order that are still to come."""
+        taxable = self.accounts[piece.account][1] == "taxable"
+        while taxable and piece.loss_basis > piece.proceeds:
+            kept = {id(lot) for lot in self.lots}
+            candidates = self.lots + (
+                later if self.says("same_order_candidates", "eligible") == "eligible" else []
+            )
+            candidates = [
+                lot
+                for lot in candidates
+                if lot.purchased is not None
+                and not lot.absorbed
+                and lot.purchase != piece.purchase
+                and abs((lot.purchased - day).days) <= 30
+                and self.in_scope(piece.account, piece.symbol, lot)
+                and (
+                    self.says("acquired_before_sold_lot", "eligible") == "eligible"
+                    or lot.purchased >= piece.acq
+                )
+            ]
+            if not candidates:
+                break
+            best = min(candidates, key=lambda lot: (lot.purchased, lot.key, id(lot) not in kept, lot.birth))
+            qty = min(piece.qty, best.qty)
+            matched = piece if qty == piece.qty else piece.cut(qty)
+            part = best
+            if qty < best.qty:
+                part = best.cut(qty)
+                part.birth = self.births
+                self.births += 1
+                home = self.lots if id(best) in kept else later
+                home.insert([id(lot) for lot in home].index(id(best)), part)
+            loss = max(0, matched.loss_basis - matched.proceeds)
+            row = self.book(matched, sale, day, loss, 0)
+            self.absorb(part, row, loss)
+            if matched is piece:
+                return
+        row = self.book(piece, sale, day, 0, 0)
+        if taxable and piece.loss_basis > piece.proceeds:
+            self.claims.append({"row": row, "open": piece.qty})
+
+    def absorb(self, lot: Lot, row: dict[str, Any], loss: int) -> None:
+        lot.absorbed = True
+        if self.is_lost(row["account"], lot.account):
+            row["permanent"] += loss
+            return
+        lot.basis += loss
+        lot.loss_basis += loss
+        lot.hp = self.tack(lot, row["day"], row["hp"])
+
+    def purchase(self, lot: Lot, day: date) -> None:
+        """A new lot first washes the open claims, oldest first."""
+        lot.birth = self.births
+        self.births += 1
+        for claim in list(self.claims):
+            row = claim["row"]
+            if (
+                row["purchase"] == lot.purchase
+                or abs((lot.purchased - row["day"]).days) > 30
+                or not self.in_scope(row["account"], row["symbol"], lot)
+            ):
+                continue
+            qty = min(claim["open"], lot.qty)
+            matched = row
+            if qty < claim["open"]:
+                matched = dict(row)
+                for name in ("qty", "proceeds", "basis", "disallowed", "permanent"):
+                    matched[name] = share(row[name], qty, claim["open"])
+                    row[name] -= matched[name]
+                claim["open"] -= qty
+                self.rows.append(matched)
+            else:
+                self.claims.remove(claim)
+            part = lot
+            if qty < lot.qty:
+                part = lot.cut(qty)
+                part.birth = self.births
+                self.births += 1
+            loss = max(0, matched["basis"] - matched["proceeds"])
+            matched["disallowed"] += loss
+            self.absorb(part, matched, loss)
+            self.lots.append(part)
+            if part is lot:
+                return
+        self.lots.append(lot)
+
+    # -- corporate actions --------------------------------------------------------------------
+    def scaled(self, lots: list[Lot], ratio: Fraction) -> list[int]:
+        old = sum(lot.qty for lot in lots)
+        new = half_up(old * ratio)
+        out = []
+        for lot in lots:
+            out.append(share(new, lot.qty, old))
+            new -= out[-1]
+            old -= lot.qty
+        return out
+
+    def in_lieu(self, entry: dict[str, Any], account: str, symbol: str, sale: int, day: date) -> None:
+        fraction = sum(lot.qty for lot in self.held(account, symbol)) % NANO
+        if entry.get("cil_price") and fraction:
+            amount = half_up(Fraction(fraction, NANO) * Fraction(entry["cil_price"]) * 100)
+            method = self.says("lot_method", "fifo")
+            closed = self.relieve(account, symbol, fraction, method, Fraction(amount, fraction), day)
+            self.sell(closed, sale, day, amount)
+
+    def act(self, entry: dict[str, Any], account: str, sale: int, day: date) -> None:
+        kind, symbol = entry["type"], entry["symbol"]
+        lots = self.held(account, symbol)
+        if not lots:
+            return
+        ratio = Fraction(1)
+        if "ratio" in entry:
+            new, _, old = entry["ratio"].partition(":")
+            ratio = Fraction(new) / Fraction(old or "1")
+        if kind == "split":
+            for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
+                lot.qty = qty
+            self.in_lieu(entry, account, symbol, sale, day)
+        elif kind in ("stock_merger", "symbol_change", "mixed_merger"):
+            if kind == "mixed_merger":
+                self.boot(entry, lots, ratio, sale, day)
+            for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
+                lot.qty, lot.symbol = qty, entry["to"]
+                if kind != "symbol_change":
+                    lot.purchased = None
+            self.in_lieu(entry, account, entry["to"], sale, day)
+        elif kind == "spinoff":
+            child_value = half_up(Fraction(entry["child_fmv"]) * ratio * NANO)
+            parent_value = half_up(Fraction(entry["parent_fmv"]) * NANO)
+            for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
+                child = copy(lot)
+                child.symbol, child.qty, child.purchased = entry["child"], qty, None
+                for name in ("basis", "loss_basis"):
+                    moved = share(getattr(lot, name), child_value, child_value + parent_value)
+                    setattr(child, name, moved)
+                    setattr(lot, name, getattr(lot, name) - moved)
+                self.add(child)
+            self.in_lieu(entry, account, entry["child"], sale, day)
+        elif kind == "roc":
+            self.return_capital(entry, lots, sale, day)
+        elif kind in ("cash_merger", "worthless"):
+            held = sum(lot.qty for lot in lots)
+            price = Fraction(entry.get("cash", "0"))
+            sold = date(day.year, 12, 31) if kind == "worthless" else day
+            amount = half_up(Fraction(held, NANO) * price * 100)
+            self.sell([self.close(lot, lot.qty) for lot in lots], sale, sold, amount)
+
+    def boot(self, entry: dict[str, Any], lots: list[Lot], ratio: Fraction, sale: int, day: date) -> None:
+        left = sum(lot.qty for lot in lots)
+        cash = half_up(Fraction(left, NANO) * Fraction(entry["cash"]) * 100)
+        for lot in lots:
+            here = share(cash, lot.qty, left)
+            cash -= here
+            left -= lot.qty
+            received = half_up(lot.qty * ratio)
+            value = half_up(Fraction(received, NANO) * Fraction(entry["to_fmv"]) * 100)
+            gain = min(here, max(0, here + value - lot.basis))
+            piece = copy(lot)
+            piece.proceeds, piece.basis, piece.loss_basis = here, here - gain, here - gain
+            self.book(piece, sale, day, 0, 0)
+            lot.basis -= here - gain
+            lot.loss_basis = max(0, lot.loss_basis - (here - gain))
+
+    def return_capital(self, entry: dict[str, Any], lots: list[Lot], sale: int, day: date) -> None:
+        left = sum(lot.qty for lot in lots)
+        cash = half_up(Fraction(left, NANO) * Fraction(entry["per_share"]) * 100)
+        for lot in lots:
+            here = share(cash, lot.qty, left)
+            cash -= here
+            left -= lot.qty
+            excess = max(0, here - lot.basis)
+            lot.basis -= here - excess
+            lot.loss_basis = max(0, lot.loss_basis - here)
+            if excess:
+                piece = copy(lot)
+                piece.proceeds, piece.basis, piece.loss_basis = excess, 0, 0
+                self.book(piece, sale, day, 0, 0)
+
+    # -- one transaction ----------------------------------------------------------------------
+    def apply(self, key: int, entry: dict[str, Any], keys: dict[str, int]) -> None:
+        day, kind, symbol = date.fromisoformat(entry["date"]), entry["type"], entry["symbol"]
+        account = entry.get("account", "A")
+        self.claims = [claim for claim in self.claims if (day - claim["row"]["day"]).days <= 30]
+        if kind in ("buy", "reinvest"):
+            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["amount"]), day)
+            self.purchase(lot, day)
+        elif kind == "option_buy":
+            self.calls[entry["option"]] = symbol
+            qty = nano(entry["contracts"]) * 100
+            self.purchase(Lot(key, account, entry["option"], qty, cents(entry["amount"]), day), day)
+        elif kind == "gift_in":
+            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["donor_basis"]), day)
+            lot.loss_basis = min(lot.basis, cents(entry["fmv"]))
+            lot.hp, lot.purchased = date.fromisoformat(entry["donor_acq"]), None
+            self.add(lot)
+        elif kind == "inherit":
+            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["fmv"]), day)
+            lot.purchased = None
+            while one_year_on(lot.hp) > day:
+                lot.hp -= timedelta(days=1)
+            self.add(lot)
+        elif kind in ("sell", "donate", "transfer"):
+            self.leave(key, entry, keys, account, day)
+        elif kind == "option_exercise":
+            self.exercise(key, entry, account, day)
+        else:
+            if kind == "split":
+                new, _, old = entry["ratio"].partition(":")
+                for claim in self.claims:
+                    if claim["row"]["symbol"] == symbol:
+                        claim["open"] = max(1, half_up(claim["open"] * Fraction(new) / Fraction(old)))
+            for name in self.accounts if "account" not in entry else [account]:
+                self.act(entry, name, key, day)
+            if kind == "symbol_change":
+                self.group[entry["to"]] = self.group_of(symbol)
+
+    def leave(self, key: int, entry: dict[str, Any], keys: dict[str, int], account: str, day: date) -> None:
+        kind, symbol = entry["type"], entry["symbol"]
+        account = entry.get("from", account)
+        if "lots" in entry:
+            closed = self.named(entry, account, keys, symbol)
+        else:
+            qty = nano(entry["qty"])
+            price = Fraction(cents(entry.get("amount", "0")), qty)
+            method = entry.get("method", self.says("lot_method", "fifo"))
+            closed = self.relieve(account, symbol, qty, method, price, day)
+        if kind == "sell":
+            self.sell(closed, key, day, cents(entry["amount"]))
+        elif kind == "transfer":
+            for lot in closed:
+                lot.account = entry["to"]
+                self.lots.append(lot)
+
+    def exercise(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
+        closed = self.relieve(
+            account, entry["option"], nano(entry["contracts"]) * 100, "fifo", Fraction(0), day
+        )
+        closed.sort(key=lambda piece: (piece.acq, piece.hp, piece.key, piece.birth))
+        amount, left = cents(entry["amount"]), sum(lot.qty for lot in closed)
+        for lot in closed:
+            paid = share(amount, lot.qty, left)
+            amount -= paid
+            left -= lot.qty
+            days = lot.acq - lot.hp if lot.absorbed else timedelta(0)
+            lot.symbol, lot.key, lot.purchase = entry["symbol"], key, key
+            lot.basis += paid
+            lot.loss_basis = lot.basis
+            lot.acq, lot.purchased, lot.hp = day, day, day - days
+            if lot.absorbed:
+                self.add(lot)
+            else:
+                self.purchase(lot, day)
+
+
+def statute(document: dict[str, Any]) -> tuple[dict[Any, list[int]], dict[Any, list[int]], Household]:
+    """Sums of disposals in taxable accounts by (sale, lot, account, long), and of open lots by
+    (lot, symbol, account, acquired, holding from): quantity and money in billionths and cents."""
+    home = Household(document.get("accounts", {"A": {}}), document.get("policy", {}))
+    keys: dict[str, int] = {}
+    for entry in document["transactions"]:
+        if entry["type"] == "symbol_change":
+            # A renamed stock is one stock, before the change too.
+            home.group.setdefault(entry["to"], home.group_of(entry["symbol"]))
+    for key, entry in enumerate(document["transactions"]):
+        home.apply(key, entry, keys)
+        keys[entry["id"]] = key
+    sold: dict[Any, list[int]] = defaultdict(lambda: [0] * 5)
+    for row in home.rows:
+        if home.accounts[row["account"]][1] == "taxable":
+            at = (row["sale"], row["lot"], row["account"], row["long"])
+            figures = (row["qty"], row["proceeds"], row["basis"], row["disallowed"], row["permanent"])
+            sold[at] = [a + b for a, b in zip(sold[at], figures, strict=True)]
+    held: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    for lot in home.lots:
+        at = (lot.key, lot.symbol, lot.account, lot.acq, lot.hp)
+        held[at] = [held[at][0] + lot.qty, held[at][1] + lot.basis]
+    return dict(sold), dict(held), home
