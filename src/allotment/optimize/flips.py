@@ -6,6 +6,8 @@ the names' minima, and of the maximum of the dual that follows them (see `branch
 
 from __future__ import annotations
 
+import math
+
 from allotment.compiled import kernel
 from allotment.optimize.workspace import Candidates
 from allotment.units import Floats
@@ -39,9 +41,10 @@ def best_flips(candidates: Candidates, count: int) -> float:
     image = candidates.image
     delta = candidates.delta
     taken = candidates.taken
+    norm = candidates.norm
     taken[:count] = False
     for c in range(count):
-        candidates.norm[c] = 0.5 * _dot(image[c], image[c])
+        candidates.norm[c] = math.sqrt(_dot(image[c], image[c]))
     change = 0.0
     for _ in range(_MOVES_MAX):
         best = -_WORTH
@@ -50,15 +53,17 @@ def best_flips(candidates: Candidates, count: int) -> float:
         for c in range(count):
             sign = -1.0 if taken[c] else 1.0
             linear = candidates.cost[c] + _dot(candidates.residual, image[c])
-            delta[c] = sign * linear + candidates.norm[c]
+            delta[c] = sign * linear + 0.5 * norm[c] * norm[c]
             if delta[c] < best:
                 best = delta[c]
                 first = c
         if first < 0:
             for c in range(count):
                 for other in range(c):
-                    product = _dot(image[c], image[other])
                     both = delta[c] + delta[other]
+                    if both - norm[c] * norm[other] >= best:
+                        continue  # not even if they cancel as far as they can
+                    product = _dot(image[c], image[other])
                     both += product if taken[c] == taken[other] else -product
                     if both < best:
                         best = both

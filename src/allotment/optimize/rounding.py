@@ -104,7 +104,7 @@ def _holds(curves: Curves, piece: int, weight: float) -> bool:
 
 
 @kernel
-def _piece_at(names: Names, curves: Curves, i: int, own: int, weight: float) -> int:
+def _piece_at(curves: Curves, i: int, own: int, weight: float, in_group: bool) -> int:
     """A piece of name i that holds `weight`, preferably its own; −1 when there is none.
 
     In a group of several, another piece is taken only when its mode is the same or EITHER, so
@@ -114,7 +114,7 @@ def _piece_at(names: Names, curves: Curves, i: int, own: int, weight: float) -> 
         return own
     for piece in range(curves.start[i], curves.start[i + 1]):
         agrees = curves.mode[piece] == curves.mode[own] or curves.mode[piece] == EITHER
-        if (agrees or not names.in_group[i]) and _holds(curves, piece, weight):
+        if (agrees or not in_group) and _holds(curves, piece, weight):
             return piece
     return -1
 
@@ -138,9 +138,10 @@ def _round_steps(
         own = answer.piece[i]
         if step < TINY_STEP:
             change = round(trade / step) * step - trade
-            piece = _piece_at(names, curves, i, own, answer.weight[i] + change)
-            if piece == own:
-                _move(names, entries, multipliers, answer, table, i, own, change)
+            target = answer.weight[i] + change
+            if curves.low[own] <= target <= curves.high[own]:
+                # Exposures are taken anew below; one name's change is too small to steer others.
+                answer.weight[i] = target
                 continue
         below = math.floor(trade / step + STEP_DUST)
         best = 1e300
@@ -151,7 +152,7 @@ def _round_steps(
             change = (below + side) * step - trade if side < 2 else -trade
             if answer.weight[i] + change < DUST:
                 change = -answer.weight[i]
-            piece = _piece_at(names, curves, i, own, answer.weight[i] + change)
+            piece = _piece_at(curves, i, own, answer.weight[i] + change, names.in_group[i])
             if piece < 0:
                 continue
             cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
@@ -201,7 +202,7 @@ def _sweep_steps(
             off = (target - names.held[i]) / step
             if target > DUST and abs(off - round(off)) > STEP_DUST:
                 continue
-            piece = _piece_at(names, curves, i, own, target)
+            piece = _piece_at(curves, i, own, target, names.in_group[i])
             if piece < 0:
                 continue
             cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
@@ -296,6 +297,15 @@ def round_answer(
     )
     if stepped:
         _round_steps(account, names, entries, curves, multipliers, answer, table)
+        values(
+            account.n,
+            names.asset,
+            entries,
+            table,
+            multipliers.benchmark_value,
+            answer.weight,
+            multipliers.value,
+        )
         for _ in range(_SWEEPS):
             if not _sweep_steps(account, names, entries, curves, multipliers, answer, table):
                 break

@@ -138,7 +138,7 @@ class Candidates(NamedTuple):
     cost: Floats  # change of D when it flips, prices as they are
     piece: Index  # piece that a single name would take, or −1 − mode for a group
     taken: Bools
-    norm: Floats
+    norm: Floats  # ‖image‖
     delta: Floats
     image: Floats  # (candidates, K) L⁻¹ E Δw
     residual: Floats  # (K,)
