@@ -210,8 +210,8 @@ class _Reader:
             settles = row.settles or settlement_day(row.day)
             if values["identified"] > settles:
                 row.named = []  # too late: the standing method counts (Reg. §1.1012-1(c)(8))
-        if row.kind in (Kind.SHORT_SELL, Kind.COVER):
-            self.refuse(place, "short sales cannot be replayed yet", "leave them out")
+        if row.kind is Kind.COVER:
+            row.settles = row.settles or settlement_day(row.day)
         if row.kind is Kind.TRANSFER:
             row.to = list(self.accounts).index(values["to"])
             row.quantity = sum(quantity for _, quantity in row.named)
@@ -309,6 +309,14 @@ _CONTRADICTIONS = {
     ProblemCode.NAMED_QUANTITY_DIFFERS: (
         "the quantity is {wanted}, the named lots add up to {held}",
         "make them agree",
+    ),
+    ProblemCode.NOT_SHORT: (
+        "{wanted} shares are covered, {held} are short",
+        "correct the quantity, or add the missing short sale",
+    ),
+    ProblemCode.SHORT_IS_OPEN: (
+        "shares are short in a corporate action that is not a split",
+        "cover them before, or leave them out",
     ),
     ProblemCode.INTO_ITSELF: ("a security becomes, or brings, itself", "name the other security"),
     ProblemCode.NOT_POSITIVE: ("a ratio, price or quantity is zero", "give a positive one"),

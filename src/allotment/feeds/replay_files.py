@@ -58,7 +58,8 @@ def realized_csv(ledger: Ledger, folded: Folded) -> str:
 
 
 def lots_csv(ledger: Ledger, folded: Folded) -> str:
-    """Open lots; a lot that a wash sale divided has a row for each part."""
+    """Open lots; a lot that a wash sale divided has a row for each part. Shares sold short are
+    negative, their basis is minus their proceeds."""
     lots = folded.lots
     return _csv(
         _LOTS,
@@ -66,8 +67,8 @@ def lots_csv(ledger: Ledger, folded: Folded) -> str:
             (ledger.ids[i] for i in lots.origin_row),
             (ledger.symbols[i] for i in lots.security_ix),
             (ledger.account_names[i] for i in lots.account_ix),
-            _shares(lots.quantity_nano),
-            _money(lots.basis_cents),
+            _shares(lots.side * lots.quantity_nano),
+            _money(lots.side * lots.basis_cents),
             np.datetime_as_string(lots.acquired),
             np.datetime_as_string(lots.holding_from),
             strict=True,

@@ -33,6 +33,8 @@ _SAYS = {
     ProblemCode.UNKNOWN_KIND: "its kind is not known",
     ProblemCode.TOO_LARGE: "a quantity or amount is beyond what 64 bits carry",
     ProblemCode.NO_TERMS: "its terms, or the security that it names, are missing",
+    ProblemCode.SHORT_IS_OPEN: "shares are short in a corporate action other than a split",
+    ProblemCode.NOT_SHORT: "more shares are covered than are short",
     ProblemCode.INTO_ITSELF: "a security cannot become, or bring, itself",
 }
 _SIGN = np.zeros(128, np.int64)
@@ -216,7 +218,7 @@ def _view(told: Translated, folded: Folded) -> View:
             account_ix=lots.account_ix,
             sleeve_ix=lots.sleeve_ix,
             security_id=security_ids[lots.security_ix],
-            side=np.ones(len(lots.account_ix), np.int8),
+            side=lots.side,
             quantity_nano=lots.quantity_nano,
             basis_cents=lots.basis_cents,
             loss_basis_cents=lots.loss_basis_cents,

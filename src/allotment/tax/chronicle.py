@@ -19,6 +19,7 @@ from allotment.tax.purchase import bring, buy
 from allotment.tax.relief import lot_quantity, take_by_method, take_lot
 from allotment.tax.return_of_capital import return_capital
 from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_taken
+from allotment.tax.short_sale import cover, open_short, short_list_of
 from allotment.tax.spin_off import distribute, rights_get_basis
 from allotment.tax.split import fraction_held, scale_claims, scale_list
 from allotment.tax.transactions import Kind, LotMethod
@@ -32,6 +33,8 @@ _DIFFERS = int(ProblemCode.NAMED_QUANTITY_DIFFERS)
 _NOT_POSITIVE = int(ProblemCode.NOT_POSITIVE)
 _UNKNOWN_KIND = int(ProblemCode.UNKNOWN_KIND)
 _TOO_LARGE = int(ProblemCode.TOO_LARGE)
+_SHORT_IS_OPEN, _NOT_SHORT = int(ProblemCode.SHORT_IS_OPEN), int(ProblemCode.NOT_SHORT)
+_SHORT_SELL, _COVER = int(Kind.SHORT_SELL), int(Kind.COVER)
 _NO_TERMS, _INTO_ITSELF = int(ProblemCode.NO_TERMS), int(ProblemCode.INTO_ITSELF)
 
 _FIFO = int(LotMethod.FIFO)
@@ -127,7 +130,7 @@ def _with_room(b: Books) -> Books:
 
 @inner
 def _begin(b: Books, f: Facts) -> None:
-    n_lists = f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]
+    n_lists = 2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]
     b.head[:n_lists] = c.NONE
     b.tail[:n_lists] = c.NONE
     b.held[:n_lists] = 0
@@ -212,9 +215,12 @@ def _act(b: Books, f: Facts, t: Rows, r: int, account: int) -> None:
         c.report(b, r, _TOO_LARGE, there, 0)
         return
     if kind == _SPLIT:
-        scale_list(b, f, account, security, new_parts, old_parts)
+        scale_list(b, c.list_of(f, account, security), new_parts, old_parts)
+        scale_list(b, short_list_of(f, account, security), new_parts, old_parts)
         scale_claims(b, f, security, day, new_parts, old_parts)
         _pay_fraction(b, f, t, r, account, security)
+    elif b.held[short_list_of(f, account, security)] > 0 and kind != _RETURN_OF_CAPITAL:
+        c.report(b, r, _SHORT_IS_OPEN, there, 0)
     elif there == 0:
         return
     elif kind in (_SPIN_OFF, _RIGHTS):
@@ -304,6 +310,26 @@ def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
 
 
 @inner
+def _go_short(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """Shares are sold short, or bought to close shorts."""
+    there = b.held[short_list_of(f, t.account[r], t.security[r])]
+    account, security, quantity, amount = t.account[r], t.security[r], t.quantity[r], t.amount[r]
+    if quantity <= 0 or amount < 0:
+        c.report(b, r, _NOT_POSITIVE, quantity, there)
+    elif quantity > _LIMIT - there or amount > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+        c.report(b, r, _TOO_LARGE, quantity, there)
+    elif t.kind[r] == _SHORT_SELL:
+        p = buy(b, account, t.sleeve[r], security, quantity, amount, t.day[r])
+        b.piece[p, c.ORIGIN], b.piece[p, c.PURCHASE_ID] = r, t.order[r]
+        open_short(b, f, p, account, security, t.day[r])
+    elif quantity > there:
+        c.report(b, r, _NOT_SHORT, quantity, there)
+    else:
+        settles = t.settles[r] if t.settles[r] != c.NO_DAY else t.day[r]
+        cover(b, f, account, security, quantity, amount, r, t.day[r], settles)
+
+
+@inner
 def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
     """Shares are sold, moved or given away."""
     kind = t.kind[r]
@@ -330,6 +356,8 @@ def _apply(b: Books, f: Facts, t: Rows, r: int) -> None:
         _leave(b, f, t, r)
     elif kind in (_EXERCISE_RIGHTS, _OPTION_EXERCISE):
         _exercise(b, f, t, r)
+    elif kind in (_SHORT_SELL, _COVER):
+        _go_short(b, f, t, r)
     elif _FIRST_ACTION <= kind <= _RIGHTS or kind in (_SYMBOL_CHANGE, _WORTHLESS):
         if not _has_terms(b, t, r):
             return
@@ -348,12 +376,13 @@ def _end(b: Books, f: Facts, rows: Ints, lot: Matrix, n_lots: int) -> int:
     n = n_lots
     for r in rows:
         b.first_piece[r] = c.NONE  # a sale that names a lot of another stream finds nothing
-    for x in range(f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
+    for x in range(2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
         p = b.head[x]
         while p >= 0:
-            for column in range(c.STATUS):
+            for column in range(c.STATUS + 1):
                 lot[n, column] = b.piece[p, column]
-            b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += b.piece[p, c.BASIS]
+            if b.piece[p, c.STATUS] != c.SHORT:
+                b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += b.piece[p, c.BASIS]
             n += 1
             p = b.piece[p, c.NEXT]
     return n
@@ -375,9 +404,9 @@ def fold_streams(
     """Fold the streams of `tax.streams.Streams` one after the other.
 
     account_start: (n_households + 1,) first account of each household. Returns the books, whose
-    rows, links, problems and flows are the result, and the open pieces (n_lots, STATUS).
+    rows, links, problems and flows are the result, and the open pieces (n_lots, STATUS + 1).
     """
-    lot = np.empty((1024, c.STATUS), np.int64)
+    lot = np.empty((1024, c.STATUS + 1), np.int64)
     n_lots = 0
     for s in range(household.shape[0]):
         f.here[c.FIRST_ACCOUNT] = account_start[household[s]]

@@ -88,7 +88,7 @@ def _facts(accounts: TaxAccounts, groups: IdenticalGroups, of: Families, policy:
 
 def _books(n_rows: int, widest: int, of: Families) -> Books:
     n_securities = int(of.size.max(initial=1))
-    n_lists = widest * n_securities
+    n_lists = 2 * widest * n_securities
     return Books(
         piece=np.empty((4096, c.N_PIECE_COLUMNS), np.int64),
         row=np.empty((n_rows // 2 + 64, c.N_ROW_COLUMNS), np.int64),

@@ -20,6 +20,7 @@ class OpenLots:
     account_ix: Index
     sleeve_ix: Index
     security_ix: Index
+    side: Codes  # +1 held, -1 short; the basis of a short is its proceeds
     origin_row: Ints  # transaction that made the lot
     quantity_nano: Ints
     basis_cents: Ints
@@ -161,6 +162,7 @@ def _lots(lot: Matrix, order: Ints) -> OpenLots:
         account_ix=column(c.ACCOUNT).astype(np.int32),
         sleeve_ix=column(c.SLEEVE).astype(np.int32),
         security_ix=column(c.SECURITY).astype(np.int32),
+        side=np.where(column(c.STATUS) == c.SHORT, -1, 1).astype(np.int8),
         origin_row=column(c.ORIGIN),
         quantity_nano=column(c.QUANTITY),
         basis_cents=column(c.BASIS),

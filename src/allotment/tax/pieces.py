@@ -32,7 +32,7 @@ PREV, NEXT, CHAIN_NEXT, YOUNG_PREV, YOUNG_NEXT, IS_YOUNG, SOLD_ROW = 17, 18, 19,
 N_PIECE_COLUMNS = 24
 
 # Values of STATUS
-OPEN, TAKEN, SOLD = 0, 1, 2
+OPEN, TAKEN, SOLD, SHORT = 0, 1, 2, 3
 
 # Columns of Books.row, one disposal each
 R_SALE, R_ACCOUNT, R_SECURITY, R_ORIGIN, R_DAY, R_QUANTITY, R_PROCEEDS = 0, 1, 2, 3, 4, 5, 6
@@ -75,7 +75,7 @@ class Books(NamedTuple):
     link: Matrix
     problem: Matrix
     counts: Ints
-    head: Ints  # (accounts × securities of the stream,) first piece of the list
+    head: Ints  # (2 × accounts × securities of the stream,) first piece of the list, held then short
     tail: Ints
     held: Ints  # shares in the list
     group: Matrix

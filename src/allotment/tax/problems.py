@@ -18,3 +18,5 @@ class ProblemCode(IntEnum):
     TOO_LARGE = 8  # amounts beyond 64 bits
     NO_TERMS = 9  # a corporate action without terms, or without the security it needs
     INTO_ITSELF = 10  # a security that becomes, or brings, itself
+    SHORT_IS_OPEN = 11  # a corporate action that is not worked out for open shorts
+    NOT_SHORT = 12  # more shares are covered than are short

@@ -25,10 +25,9 @@ from allotment.units import NANO_PER_SHARE, mul_div
 
 
 @inner
-def scale_list(b: Books, f: Facts, account: int, security: int, new_parts: int, old_parts: int) -> None:
-    """Multiply the shares of every lot in one account; the account's total is exact, and what
-    rounding leaves stays with the later lots."""
-    x = list_of(f, account, security)
+def scale_list(b: Books, x: int, new_parts: int, old_parts: int) -> None:
+    """Multiply the shares of every lot of list x; the list's total is exact, and what rounding
+    leaves stays with the later lots."""
     old_left = b.held[x]
     if old_left == 0:
         return

@@ -1,0 +1,73 @@
+"""Short sales: §1233."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from allotment.errors import BadFileError
+
+Replay = Callable[..., Any]
+
+
+def test_a_short_closed_with_shares_just_bought_is_short_term(replayed: Replay) -> None:
+    """§1233(a); oldest short first, cost shared by shares."""
+    done = replayed("""
+        2023-01-10 short_sell X qty=100 amount=5000
+        2024-05-10 short_sell X qty=50 amount=2000
+        2024-06-03 cover      X qty=120 amount=3600
+    """)
+    assert done.sold("t3", "t1")["gain"] == 2000
+    assert done.sold("t3", "t2")["gain"] == 800 - 600
+    assert done.terms("t3") == {"S"}
+    assert [(row["origin"], row["qty"], row["basis"]) for row in done.lots] == [("t2", "-30", "-1200.00")]
+
+
+def test_a_loss_is_long_term_when_old_stock_was_held(replayed: Replay) -> None:
+    """§1233(d), to the extent of the shares held for more than a year."""
+    done = replayed("""
+        2022-01-10 buy        X qty=60 amount=600
+        2024-05-10 short_sell X qty=100 amount=2000
+        2024-06-03 cover      X qty=100 amount=3000
+    """)
+    by_term = {row["term"]: Decimal(row["gain"]) for row in done.rows}
+    assert by_term == {"L": -600, "S": -400}
+
+
+def test_young_stock_starts_anew_when_the_short_is_closed(replayed: Replay) -> None:
+    """§1233(b)(2): the earliest shares not yet long-term, up to the shares closed."""
+    done = replayed("""
+        2022-01-10 buy        X qty=10 amount=100
+        2024-03-01 buy        X qty=60 amount=600
+        2024-04-01 buy        X qty=60 amount=600
+        2024-05-10 short_sell X qty=80 amount=2000
+        2024-06-03 cover      X qty=80 amount=1600
+    """)
+    assert done.lot("t1")[0][2] == "2022-01-10"
+    assert done.basis("t2") == 600
+    assert {hp for _, _, hp in done.lot("t2")} == {"2024-06-03"}
+    assert [(qty, hp) for qty, _, hp in done.lot("t3")] == [(20, "2024-06-03"), (40, "2024-04-01")]
+
+
+def test_a_split_multiplies_shorts_too(replayed: Replay) -> None:
+    done = replayed("""
+        2024-05-10 short_sell X qty=10 amount=2000
+        2024-05-20 split      X ratio=2:1
+        2024-06-03 cover      X qty=20 amount=1600
+    """)
+    assert done.sold("t3")["gain"] == 400
+    assert done.lots == []
+
+
+@pytest.mark.parametrize(
+    "line", ["2024-06-03 cover X qty=11 amount=1", "2024-06-03 stock_merger X to=Y ratio=1:1"]
+)
+def test_what_shorts_cannot_do_is_refused(replayed: Replay, line: str) -> None:
+    with pytest.raises(BadFileError, match="short"):
+        replayed(f"""
+            2024-05-10 short_sell X qty=10 amount=2000
+            {line}
+        """)
