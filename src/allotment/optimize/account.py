@@ -9,12 +9,13 @@ from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault
 from allotment.optimize.curves import build_pieces
 from allotment.optimize.dual import start_hessian
-from allotment.optimize.lattice import has_steps, lattice_bound
+from allotment.optimize.lattice import lattice_bound
 from allotment.optimize.load import load
 from allotment.optimize.problem import Market, Problems, SolveOptions
-from allotment.optimize.rounding import round_answer
+from allotment.optimize.rounding import round_answer, rounded_cost
 from allotment.optimize.settle import Terms, report, sell_lots, terms_of, total
 from allotment.optimize.solution import Solutions
+from allotment.optimize.steps import has_steps, round_large_steps
 from allotment.optimize.workspace import Account, Workspace
 from allotment.units import Floats, Ints
 
@@ -82,7 +83,7 @@ def _search(account: Account, work: Workspace, table: Floats, options: SolveOpti
     )
     if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
         return found
-    round_answer(account, work.names, work.entries, work.curves, multipliers, work.answer, table)
+    _round(account, work, table)
     if not has_steps(account, work.names):
         return found
     bound = found.bound
@@ -96,6 +97,31 @@ def _search(account: Account, work: Workspace, table: Floats, options: SolveOpti
             best = theta
     work.answer.bound_theta[:] = best
     return Found(found.cost, bound, found.n_solves)
+
+
+@kernel
+def _round(account: Account, work: Workspace, table: Floats) -> None:
+    """Round work.answer; with large steps, the better of two ways."""
+    names, curves, multipliers, answer = work.names, work.curves, work.multipliers, work.answer
+    n = account.n
+    weight = work.candidates.weight
+    piece = work.state.preferred
+    weight[:n] = answer.weight[:n]
+    piece[:n] = answer.piece[:n]
+    round_answer(account, names, work.entries, curves, multipliers, answer, table)
+    if not has_steps(account, names):
+        return
+    cost = rounded_cost(account, names, curves, multipliers, answer)
+    for i in range(n):
+        weight[i], answer.weight[i] = answer.weight[i], weight[i]
+        piece[i], answer.piece[i] = answer.piece[i], piece[i]
+    round_large_steps(
+        account, names, work.entries, curves, work.state, multipliers, answer, work.candidates, table
+    )
+    round_answer(account, names, work.entries, curves, multipliers, answer, table)
+    if cost < rounded_cost(account, names, curves, multipliers, answer):
+        answer.weight[:n] = weight[:n]
+        answer.piece[:n] = piece[:n]
 
 
 @kernel

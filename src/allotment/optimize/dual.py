@@ -105,7 +105,7 @@ def _slopes(account: Account, multipliers: Multipliers) -> None:
 
 
 @kernel
-def _count_free(n: int, asset: Index, state: State, entries: Entries, table: Floats, hessian: Floats) -> None:
+def count_free(n: int, asset: Index, state: State, entries: Entries, table: Floats, hessian: Floats) -> None:
     """Bring the Hessian up to date with the names that became free or ceased to be."""
     k = table.shape[1]
     for i in range(n):
@@ -236,7 +236,7 @@ def maximise(
     for done in range(steps_max + 1):
         values(n, names.asset, entries, table, multipliers.benchmark_value, state.weight, multipliers.value)
         _slopes(account, multipliers)
-        _count_free(n, names.asset, state, entries, table, multipliers.hessian)
+        count_free(n, names.asset, state, entries, table, multipliers.hessian)
         if done == steps_max or not _direction(account.k, multipliers):
             break
         promised = 0.0

@@ -12,18 +12,9 @@ import math
 from allotment.compiled import kernel
 from allotment.optimize.curves import BUY, DUST, SELL, piece_cost, piece_minimum
 from allotment.optimize.dual import multiplier_terms, prices
-from allotment.optimize.rounding import STEP_DUST, TINY_STEP
+from allotment.optimize.steps import STEP_DUST, TINY_STEP
 from allotment.optimize.workspace import Account, Curves, Entries, Multipliers, Names
 from allotment.units import Floats
-
-
-@kernel
-def has_steps(account: Account, names: Names) -> bool:
-    """True when some name's step is large enough to matter."""
-    found = False
-    for i in range(account.n):
-        found = found or names.step[i] >= TINY_STEP
-    return found
 
 
 @kernel

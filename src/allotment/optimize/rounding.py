@@ -12,14 +12,13 @@ import math
 from allotment.compiled import kernel
 from allotment.optimize.curves import DUST, EITHER, piece_cost
 from allotment.optimize.dual import values
+from allotment.optimize.steps import STEP_DUST, TINY_STEP
 from allotment.optimize.workspace import Account, Answer, Curves, Entries, Multipliers, Names
 from allotment.units import Floats
 
 _SWEEPS = 12
 _WORTH = 1e-10  # a smaller gain is not worth another pass
 _RESIDUE_MOVES = 40
-TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
-STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 
 
 @kernel
@@ -144,6 +143,8 @@ def _round_steps(
                 answer.weight[i] = target
                 continue
         below = math.floor(trade / step + STEP_DUST)
+        if trade - below * step <= STEP_DUST * step:
+            continue
         best = 1e300
         best_piece = -1
         best_change = 0.0
@@ -310,3 +311,22 @@ def round_answer(
             if not _sweep_steps(account, names, entries, curves, multipliers, answer, table):
                 break
     _absorb_residue(account, names, entries, curves, multipliers, answer, table)
+
+
+@kernel
+def rounded_cost(
+    account: Account, names: Names, curves: Curves, multipliers: Multipliers, answer: Answer
+) -> float:
+    """Cost of the rounded answer; `value` must hold its exposures."""
+    total = 0.0
+    for i in range(account.n):
+        weight = answer.weight[i]
+        active = weight - names.benchmark[i]
+        total += 0.5 * names.curvature[i] * active * active - names.utility[i] * weight
+        if weight != names.held[i]:
+            total += piece_cost(curves, answer.piece[i], weight)
+    for f in range(account.k):
+        total += 0.5 * account.risk_price * multipliers.value[f] * multipliers.value[f]
+    for r in range(account.k, multipliers.value.shape[0]):
+        total += multipliers.price[r] * row_excess(multipliers, r, multipliers.value[r])
+    return total
