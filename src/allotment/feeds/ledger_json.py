@@ -1,6 +1,6 @@
 """Ledgers of one household as JSON, the input of ``allotment tax replay``.
 
-The format is documented in docs/reference/files/ledger_json.md. Reading collects every mistake
+The format is documented in docs/reference/files/ledger-json.md. Reading collects every mistake
 with the transaction's id; a file with mistakes is refused whole.
 """
 
@@ -88,7 +88,7 @@ class _Reader:
         self.policy = self._policy(document.get("policy"))
         self.rows: dict[str, _Row] = {}
         for key in sorted(set(document) - {"accounts", "policy", "transactions", "schema_version"}):
-            self.refuse("", f"unknown key {key!r}", "leave it out; see docs/reference/files/ledger_json.md")
+            self.refuse("", f"unknown key {key!r}", "leave it out; see docs/reference/files/ledger-json.md")
         transactions = document.get("transactions")
         if not isinstance(transactions, list):
             self.refuse("transactions", "no list of transactions", "give one, if empty, as []")

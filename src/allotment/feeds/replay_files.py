@@ -1,7 +1,7 @@
 """What ``allotment tax replay`` writes: realized.csv, lots.csv and checks.json.
 
 Amounts and quantities are exact decimal strings; the columns are those of
-docs/reference/files/ledger_json.md.
+docs/reference/files/ledger-json.md.
 """
 
 from __future__ import annotations
