@@ -23,7 +23,7 @@ from allotment.simulate.world.index_level import index_level
 from allotment.simulate.world.journal import to_events, to_lots
 from allotment.simulate.world.means import Means, draw_kept, draw_means
 from allotment.simulate.world.people import VENUES, People, draw_people
-from allotment.simulate.world.rule import Plans
+from allotment.simulate.world.plans import Plans
 from allotment.simulate.world.tape import Tape, make_tape
 from allotment.simulate.world.trading import trade_book
 from allotment.simulate.world.wishes import Wishes, WishPolicy, draw_wishes

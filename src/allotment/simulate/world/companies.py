@@ -46,16 +46,16 @@ _LAST_WORDS: dict[str, tuple[str, ...]] = {
 }
 # Value flag -> industries in which it may be set, and how often.
 _FLAGS: dict[str, tuple[tuple[str, ...], float]] = {
-    "flag_fossil_fuel": (
+    "fossil_fuel": (
         ("Oil & Gas Exploration", "Oil & Gas Refining", "Oilfield Services", "Gas Utilities"),
         1.0,
     ),
-    "flag_tobacco": (("Tobacco",), 1.0),
-    "flag_alcohol": (("Brewers & Distillers",), 1.0),
-    "flag_gambling": (("Casinos & Gaming",), 0.8),
-    "flag_defense": (("Aerospace & Defense",), 0.6),
-    "flag_firearms": (("Aerospace & Defense", "Retail"), 0.1),
-    "flag_private_prison": (("Security Services",), 0.3),
+    "tobacco": (("Tobacco",), 1.0),
+    "alcohol": (("Brewers & Distillers",), 1.0),
+    "gambling": (("Casinos & Gaming",), 0.8),
+    "defense": (("Aerospace & Defense",), 0.6),
+    "firearms": (("Aerospace & Defense", "Retail"), 0.1),
+    "private_prison": (("Security Services",), 0.3),
 }
 _STEMS = (
     "Al Bar Cor Dun El Fen Gar Hol Il Jor Kel Lor Mar Nor Or Pel Quin Ros Sel Tor Ul Ver Wes Yar Zan",

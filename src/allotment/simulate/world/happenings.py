@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from allotment.compiled import kernel
 from allotment.simulate.world.shelf import (
+    LOTS_MAX,
     NANO,
     SPLIT_EVENT,
     VALUE_DIVISOR,
-    Journal,
+    Day,
     Shelf,
     drop_empty,
     find_lots,
@@ -20,7 +21,7 @@ from allotment.simulate.world.shelf import (
     sell_parts,
     write,
 )
-from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT, Tape
+from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT
 from allotment.units import Index, Ints, mul_div
 
 
@@ -36,10 +37,9 @@ def dividends(first: int, stop: int, sec: Index, micros: Ints, position: Ints) -
 
 
 @kernel
-def apply_actions(
-    tape: Tape, shelf: Shelf, out: Journal, account: int, slot: int, t: int, step: int, record: bool
-) -> None:
+def apply_actions(day: Day) -> None:
     """All actions of session t, in the tape's order."""
+    tape, shelf, slot, t, record = day.tape, day.shelf, day.slot, day.session, day.record
     for action in range(tape.action_start[t], tape.action_start[t + 1]):
         sec = tape.action_sec[action]
         if shelf.position[slot, sec] == 0:
@@ -47,21 +47,21 @@ def apply_actions(
         kind = tape.action_kind[action]
         if kind == SPLIT:
             if record:
-                write(out, account, t, SPLIT_EVENT, sec, 0, 0, action)
+                write(day, SPLIT_EVENT, sec, 0, 0, action)
             _multiply(shelf, slot, sec, tape.action_new[action], tape.action_old[action])
-            _sell_fractions(tape, shelf, out, account, slot, t, sec, step, record)
+            _sell_fractions(day, sec)
         elif kind == EXIT:
             n = find_lots(shelf, slot, sec)
             for k in range(n):
                 shelf.part[k] = shelf.quantity[slot, shelf.rows[k]]
-            sell_parts(tape, shelf, out, account, slot, t, sec, tape.action_micros[action], n, record)
+            sell_parts(day, sec, tape.action_micros[action], n)
         elif kind == MERGER:
-            _exchange(tape, shelf, slot, action)
-            _sell_fractions(tape, shelf, out, account, slot, t, tape.action_other[action], step, record)
+            _exchange(day, action)
+            _sell_fractions(day, tape.action_other[action])
         elif kind == SPIN_OFF:
-            _spin_off(tape, shelf, slot, t, action)
+            _spin_off(day, action)
             if tape.action_other[action] >= 0:
-                _sell_fractions(tape, shelf, out, account, slot, t, tape.action_other[action], step, record)
+                _sell_fractions(day, tape.action_other[action])
 
 
 @kernel
@@ -77,7 +77,8 @@ def _multiply(shelf: Shelf, slot: int, sec: int, new: int, old: int) -> None:
 
 
 @kernel
-def _exchange(tape: Tape, shelf: Shelf, slot: int, action: int) -> None:
+def _exchange(day: Day, action: int) -> None:
+    tape, shelf, slot = day.tape, day.shelf, day.slot
     sec, other = tape.action_sec[action], tape.action_other[action]
     n = find_lots(shelf, slot, sec)
     for k in range(n):
@@ -92,8 +93,9 @@ def _exchange(tape: Tape, shelf: Shelf, slot: int, action: int) -> None:
 
 
 @kernel
-def _spin_off(tape: Tape, shelf: Shelf, slot: int, t: int, action: int) -> None:
-    """Child lots beside the parent's; a child that nobody prices comes as cash at its value."""
+def _spin_off(day: Day, action: int) -> None:
+    """Child lots beside the parent's; a child without a price, or without room, comes as cash."""
+    tape, shelf, slot, t = day.tape, day.shelf, day.slot, day.session
     sec, child = tape.action_sec[action], tape.action_other[action]
     n = find_lots(shelf, slot, sec)
     for k in range(n):
@@ -106,20 +108,19 @@ def _spin_off(tape: Tape, shelf: Shelf, slot: int, t: int, action: int) -> None:
             continue
         basis = mul_div(shelf.basis[slot, i], leaves, leaves + stays)
         shelf.basis[slot, i] -= basis
-        if child < 0:
+        if child < 0 or shelf.n_lots[slot] >= LOTS_MAX:
             shelf.cash[slot] += leaves
             continue
         put_lot(shelf, slot, child, received, basis, shelf.acquired[slot, i], -1, 0)
 
 
 @kernel
-def _sell_fractions(
-    tape: Tape, shelf: Shelf, out: Journal, account: int, slot: int, t: int, sec: int, step: int, record: bool
-) -> None:
+def _sell_fractions(day: Day, sec: int) -> None:
     """Where only whole shares can be held, the fraction of each lot is paid out."""
-    if step < NANO:
+    tape, shelf, slot, t = day.tape, day.shelf, day.slot, day.session
+    if day.plans.step[day.account] < NANO:
         return
     n = find_lots(shelf, slot, sec)
     for k in range(n):
         shelf.part[k] = shelf.quantity[slot, shelf.rows[k]] % NANO
-    sell_parts(tape, shelf, out, account, slot, t, sec, tape.price_micros[t, sec], n, record)
+    sell_parts(day, sec, tape.price_micros[t, sec], n)

@@ -9,28 +9,15 @@ names stand for the index, and each purchase is large enough to be worth its lot
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from allotment.compiled import kernel
-from allotment.simulate.world.shelf import (
-    NANO,
-    WASH_DAYS,
-    Journal,
-    Shelf,
-    buy,
-    find_lots,
-    sell_parts,
-)
-from allotment.simulate.world.tape import Tape
-from allotment.units import Bools, Codes, Floats, Index, Ints
+from allotment.simulate.world.shelf import NANO, WASH_DAYS, Day, buy, find_lots, sell_parts
 
 _TOP_SHARE = 0.6  # of an account's names are the largest of the index; the rest is a sample
 _TRIM_ABOVE = 2.0  # times the target …
 _TRIM_SLACK = 0.004  # … and so much of the account on top
 _TRIMS_MAX = 12
-_TRIM_GAIN_MAX = 0.35  # of value: a taxable account keeps what has gained more
 _HARVESTS_MAX = 20
 _IDLE_CASH = 0.006  # of the account: less is not worth a purchase
 _PARTS_OF_PROCEEDS = 3  # names that share the proceeds of one harvested name
@@ -38,54 +25,12 @@ _ROOM_LEFT = 400  # lots: an account this near its limit buys a few names only
 CENTS = 100.0
 
 
-class Plans(NamedTuple):
-    """What A accounts do through the years; rows as in the book's account table."""
-
-    household_start: Index  # (H + 1,) offsets into accounts
-    opened: Index  # (A,) session
-    starts: Index  # first trading day, `opened` or later
-    taxable: Bools
-    step: Ints  # billionths of a share
-    every: Index  # sessions between trading days
-    names: Index  # how many the account samples the index with
-    buys_max: Index  # names a purchase of cash is spread over
-    lots_max: Index
-    harvest_below: Floats  # loss as a fraction of basis
-    harvest_last: Index  # session after which losses are left alone
-    cash_weight: Floats
-    kept: Index  # column that is never traded, -1 none
-    legacy_gain_max: Floats  # lots with more gain (of value) are not sold to trim
-    style: Codes  # row of `lottery`, 0 to 63
-    lottery: Floats  # (64, N) decides which of the smaller names an account samples
-    allowed: Bools  # (A, N)
-    flow_start: Ints  # (A + 1,)
-    flow_session: Index
-    flow_cents: Ints  # deposits, withdrawals negative
-    legacy_start: Ints  # (A + 1,)
-    legacy_sec: Index
-    legacy_quantity: Ints
-    legacy_basis: Ints
-    legacy_acquired: Ints
-
-
-class Desk(NamedTuple):
-    """Scratch of one trading day, shape (N,) each; dollars are floats here, for choosing only.
-
-    Loops over names or lots read these and take no records: passing one costs more than a step.
-    """
-
-    value: Floats
-    target: Floats  # weights
-    bound: Floats  # weights: what the index has, for names outside the sample
-    loss: Floats
-    order: Floats
-    may_buy: Bools
-
-
 @kernel
-def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: int, t: int) -> float:
+def appraise(day: Day) -> float:
     """Fill all but `loss` and `order`; returns the account's value with its cash, in dollars."""
-    file, day, kept = tape.bench_row[t], tape.day[t], plans.kept[a]
+    tape, plans, shelf, desk = day.tape, day.plans, day.shelf, day.desk
+    a, slot, t = day.account, day.slot, day.session
+    file, today, kept = tape.bench_row[t], tape.day[t], plans.kept[a]
     top = np.int64(_TOP_SHARE * plans.names[a])
     rest = max(tape.members[file] - top, 1)
     chance = min(1.0, (plans.names[a] - top) / rest)
@@ -97,7 +42,7 @@ def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: i
         account_usd += desk.value[i]
         weight = tape.bench[file, i] if plans.allowed[a, i] else 0.0
         desk.bound[i] = weight
-        is_open = shelf.blocked_until[tape.group[i]] < day
+        is_open = shelf.blocked_until[tape.group[i]] < today
         desk.may_buy[i] = weight > 0.0 and tape.trades[t, i] and i != kept and is_open
         if tape.rank[file, i] >= top:
             weight = weight / chance if plans.lottery[plans.style[a], i] < chance else 0.0
@@ -110,38 +55,28 @@ def appraise(tape: Tape, plans: Plans, shelf: Shelf, desk: Desk, a: int, slot: i
 
 
 @kernel
-def trade(
-    tape: Tape, plans: Plans, shelf: Shelf, out: Journal, desk: Desk, a: int, slot: int, t: int, record: bool
-) -> None:
+def trade(day: Day) -> None:
     """One trading day of one account: harvest, trim, invest."""
+    tape, plans, shelf, a, slot, t = day.tape, day.plans, day.shelf, day.account, day.slot, day.session
     if tape.bench_row[t] < 0:
         return
-    account_usd = appraise(tape, plans, shelf, desk, a, slot, t)
+    account_usd = appraise(day)
     if plans.taxable[a] and t <= plans.harvest_last[a]:
-        _harvest(tape, plans, shelf, out, desk, a, slot, t, account_usd, record)
-    _trim(tape, plans, shelf, out, desk, a, slot, t, account_usd, record)
+        _harvest(day, account_usd)
+    _trim(day, account_usd)
     spare_usd = shelf.cash[slot] / CENTS - plans.cash_weight[a] * account_usd
     if spare_usd > _IDLE_CASH * account_usd:
-        _invest(tape, plans, shelf, out, desk, a, slot, t, account_usd, spare_usd, record)
+        _invest(day, account_usd, spare_usd)
 
 
 @kernel
-def raise_cash(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    a: int,
-    slot: int,
-    t: int,
-    cents: int,
-    record: bool,
-) -> None:
+def raise_cash(day: Day, cents: int) -> None:
     """Sell what stands highest above its target until the account has `cents` of cash, if it can."""
+    tape, plans, shelf, desk = day.tape, day.plans, day.shelf, day.desk
+    a, slot, t = day.account, day.slot, day.session
     if tape.bench_row[t] < 0:
         return
-    account_usd = appraise(tape, plans, shelf, desk, a, slot, t)
+    account_usd = appraise(day)
     for _ in range(60):
         missing_usd = (cents - shelf.cash[slot]) / CENTS
         if missing_usd <= 0.0:
@@ -155,25 +90,16 @@ def raise_cash(
             return
         amount_usd = min(desk.value[best], max(missing_usd / 8.0, min(missing_usd, excess)) + 1.0)
         before = shelf.cash[slot]
-        _sell_amount(tape, plans, shelf, out, a, slot, t, best, amount_usd, 1.0, record)
+        _sell_amount(day, best, amount_usd, 1.0)
         sold_usd = (shelf.cash[slot] - before) / CENTS
         desk.value[best] = desk.value[best] - sold_usd if sold_usd > 0.0 else 0.0
 
 
 @kernel
-def _harvest(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    a: int,
-    slot: int,
-    t: int,
-    account_usd: float,
-    record: bool,
-) -> None:
+def _harvest(day: Day, account_usd: float) -> None:
     """Sell the lots far below their basis, name by name, the largest loss first."""
+    tape, plans, shelf, desk = day.tape, day.plans, day.shelf, day.desk
+    a, slot, t = day.account, day.slot, day.session
     desk.loss[:] = 0.0
     floor = 1.0 - plans.harvest_below[a]
     for k in range(shelf.n_lots[slot]):
@@ -196,30 +122,18 @@ def _harvest(
             value_usd = shelf.quantity[slot, row] * 1e-15 * tape.price_micros[t, i]
             if value_usd < floor * shelf.basis[slot, row] / CENTS:
                 shelf.part[k] = shelf.quantity[slot, row]
-        cents = sell_parts(tape, shelf, out, a, slot, t, i, tape.price_micros[t, i], n, record)
+        cents = sell_parts(day, i, tape.price_micros[t, i], n)
         desk.value[i] -= cents / CENTS
         for j in range(desk.may_buy.shape[0]):
             if tape.group[j] == tape.group[i]:
                 desk.may_buy[j] = False
-        _replace(tape, plans, shelf, out, desk, a, slot, t, i, cents / CENTS, account_usd, record)
+        _replace(day, i, cents / CENTS, account_usd)
 
 
 @kernel
-def _replace(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    a: int,
-    slot: int,
-    t: int,
-    sold: int,
-    proceeds_usd: float,
-    account_usd: float,
-    record: bool,
-) -> None:
+def _replace(day: Day, sold: int, proceeds_usd: float, account_usd: float) -> None:
     """Spend the proceeds on the least held names of the same sector."""
+    tape, desk = day.tape, day.desk
     left_usd = proceeds_usd
     for _ in range(_PARTS_OF_PROCEEDS):
         best, room_usd = -1, 0.0
@@ -231,7 +145,7 @@ def _replace(
         if best < 0:
             return
         spend_usd = min(left_usd, max(room_usd, proceeds_usd / _PARTS_OF_PROCEEDS))
-        spent = _buy_amount(tape, plans, shelf, out, a, slot, t, best, spend_usd, record)
+        spent = _buy_amount(day, best, spend_usd)
         if spent <= 0.0:
             return
         desk.value[best] += spent
@@ -241,19 +155,10 @@ def _replace(
 
 
 @kernel
-def _trim(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    a: int,
-    slot: int,
-    t: int,
-    account_usd: float,
-    record: bool,
-) -> None:
+def _trim(day: Day, account_usd: float) -> None:
     """Sell the excess of the names furthest above their share, highest basis first."""
+    tape, plans, shelf, desk = day.tape, day.plans, day.shelf, day.desk
+    a, slot, t = day.account, day.slot, day.session
     for i in range(desk.value.shape[0]):
         desk.order[i] = 0.0
         if desk.value[i] > 0.0 and tape.trades[t, i] and i != plans.kept[a]:
@@ -266,26 +171,16 @@ def _trim(
         if desk.order[i] < max(100.0, 2e-4 * account_usd):
             return
         before = shelf.cash[slot]
-        _sell_amount(tape, plans, shelf, out, a, slot, t, i, desk.order[i], gain_max, record)
+        _sell_amount(day, i, desk.order[i], gain_max)
         desk.value[i] -= (shelf.cash[slot] - before) / CENTS
         desk.order[i] = 0.0
 
 
 @kernel
-def _invest(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    a: int,
-    slot: int,
-    t: int,
-    account_usd: float,
-    spare_usd: float,
-    record: bool,
-) -> None:
+def _invest(day: Day, account_usd: float, spare_usd: float) -> None:
     """Spread spare cash over the names that the account holds too little of."""
+    tape, plans, shelf, desk = day.tape, day.plans, day.shelf, day.desk
+    a, slot, t = day.account, day.slot, day.session
     ticket_usd = max(50.0, 2e-4 * account_usd)
     is_first = spare_usd > 0.5 * account_usd
     names_max = plans.names[a] if is_first else plans.buys_max[a]
@@ -294,11 +189,11 @@ def _invest(
     names_max = min(
         names_max, plans.lots_max[a] - shelf.n_lots[slot], np.int64(spare_usd / (0.2 * ticket_usd))
     )
-    day = tape.day[t]
+    today = tape.day[t]
     for i in range(desk.value.shape[0]):
         short_usd = desk.target[i] * account_usd - desk.value[i]
         wanted = short_usd > 0.2 * ticket_usd and desk.may_buy[i]
-        is_open = shelf.blocked_until[tape.group[i]] < day  # a trim may have taken a loss
+        is_open = shelf.blocked_until[tape.group[i]] < today  # a trim may have taken a loss
         desk.order[i] = -short_usd if wanted and is_open else 0.0
     if names_max <= 0:
         return
@@ -316,47 +211,26 @@ def _invest(
         share_usd = -desk.order[i] * scale
         price_usd = tape.price_micros[t, i] / 1e6
         budget_usd = min(share_usd + carried_usd, max(2.0 * share_usd, price_usd))
-        spent = _buy_amount(tape, plans, shelf, out, a, slot, t, i, budget_usd, record)
+        spent = _buy_amount(day, i, budget_usd)
         carried_usd += share_usd - spent
 
 
 @kernel
-def _buy_amount(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    a: int,
-    slot: int,
-    t: int,
-    i: int,
-    amount_usd: float,
-    record: bool,
-) -> float:
+def _buy_amount(day: Day, i: int, amount_usd: float) -> float:
     """Buy at most so many dollars of a name, in steps of its venue; returns dollars spent."""
+    tape, plans, shelf, a, slot, t = day.tape, day.plans, day.shelf, day.account, day.slot, day.session
     amount_usd = min(amount_usd, shelf.cash[slot] / CENTS - 0.01)
     if amount_usd <= 0.0:
         return 0.0
     steps = np.int64(amount_usd * 1e6 / tape.price_micros[t, i] * (NANO / plans.step[a]))
-    return buy(tape, shelf, out, a, slot, t, i, steps * plans.step[a], record) / CENTS
+    return buy(day, i, steps * plans.step[a]) / CENTS
 
 
 @kernel
-def _sell_amount(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    a: int,
-    slot: int,
-    t: int,
-    i: int,
-    amount_usd: float,
-    gain_max: float,
-    record: bool,
-) -> None:
+def _sell_amount(day: Day, i: int, amount_usd: float, gain_max: float) -> None:
     """Sell about so many dollars of a name, lots of the highest basis first; no lot with more
     gain than `gain_max` of its value, and no loss within 30 days of a purchase."""
+    tape, plans, shelf, a, slot, t = day.tape, day.plans, day.shelf, day.account, day.slot, day.session
     micros = tape.price_micros[t, i]
     steps = np.int64(np.ceil(amount_usd * 1e6 / micros * (NANO / plans.step[a])))
     left = steps * plans.step[a]
@@ -381,10 +255,4 @@ def _sell_amount(
             break
         shelf.part[best] = min(left, shelf.quantity[slot, shelf.rows[best]])
         left -= shelf.part[best]
-    sell_parts(tape, shelf, out, a, slot, t, i, micros, n, record)
-
-
-def empty_desk(n_names: int) -> Desk:
-    """Scratch for one thread."""
-    columns = [np.zeros(n_names) for _ in range(5)]
-    return Desk(*columns, may_buy=np.zeros(n_names, np.bool_))
+    sell_parts(day, i, micros, n)

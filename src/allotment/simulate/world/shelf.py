@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from allotment.compiled import kernel
+from allotment.simulate.world.plans import Desk, Plans
 from allotment.simulate.world.tape import Tape
 from allotment.units import Index, Ints, mul_div
 
@@ -77,17 +78,30 @@ class Journal(NamedTuple):
     open_line: Index
 
 
+class Day(NamedTuple):
+    """One session of one account: all that the compiled rule sees, and where it writes."""
+
+    tape: Tape
+    plans: Plans
+    shelf: Shelf
+    journal: Journal
+    desk: Desk
+    account: int
+    slot: int  # row of the account on the shelf
+    session: int
+    record: bool  # after the cutoff: what happens goes to the journal
+
+
 @kernel
-def write(
-    out: Journal, account: int, session: int, kind: int, sec: int, quantity: int, amount: int, action: int
-) -> int:
+def write(day: Day, kind: int, sec: int, quantity: int, amount: int, action: int) -> int:
     """Append one event and return its row; the caller has appended named and brought lots."""
+    out = day.journal
     row = int(out.count[EVENTS])
     if row >= out.account.shape[0]:
         out.count[OVERFLOW] = 1
         return 0
-    out.account[row] = account
-    out.session[row] = session
+    out.account[row] = day.account
+    out.session[row] = day.session
     out.kind[row] = kind
     out.sec[row] = sec
     out.quantity[row] = quantity
@@ -144,19 +158,10 @@ def drop_empty(shelf: Shelf, slot: int, n: int) -> None:
 
 
 @kernel
-def sell_parts(
-    tape: Tape,
-    shelf: Shelf,
-    out: Journal,
-    account: int,
-    slot: int,
-    t: int,
-    sec: int,
-    micros: int,
-    n: int,
-    record: bool,
-) -> int:
+def sell_parts(day: Day, sec: int, micros: int, n: int) -> int:
     """Sell `part` of each of the `n` found lots at one price; returns the proceeds in cents."""
+    tape, shelf, out = day.tape, day.shelf, day.journal
+    slot, t, record = day.slot, day.session, day.record
     total = 0
     for k in range(n):
         total += shelf.part[k]
@@ -174,7 +179,7 @@ def sell_parts(
                 out.named_line[at] = shelf.line[slot, shelf.rows[k]]
                 out.named_quantity[at] = shelf.part[k]
                 out.count[NAMED] = at + 1
-        write(out, account, t, SELL, sec, total, proceeds, -1)
+        write(day, SELL, sec, total, proceeds, -1)
     for k in range(n):
         if shelf.part[k] == 0:
             continue
@@ -191,22 +196,13 @@ def sell_parts(
 
 
 @kernel
-def buy(
-    tape: Tape,
-    shelf: Shelf,
-    out: Journal,
-    account: int,
-    slot: int,
-    t: int,
-    sec: int,
-    quantity: int,
-    record: bool,
-) -> int:
+def buy(day: Day, sec: int, quantity: int) -> int:
     """Buy at the close if the cash suffices; returns the cost in cents, 0 for no purchase."""
+    tape, shelf, slot, t, record = day.tape, day.shelf, day.slot, day.session, day.record
     cost = mul_div(quantity, tape.price_micros[t, sec], VALUE_DIVISOR)
     if quantity <= 0 or cost <= 0 or cost > shelf.cash[slot] or shelf.n_lots[slot] >= LOTS_MAX:
         return 0
-    event = write(out, account, t, BUY, sec, quantity, cost, -1) if record else -1
+    event = write(day, BUY, sec, quantity, cost, -1) if record else -1
     put_lot(shelf, slot, sec, quantity, cost, tape.day[t], event, 0)
     shelf.cash[slot] -= cost
     shelf.bought_on[tape.group[sec]] = tape.day[t]

@@ -9,7 +9,8 @@ import numpy as np
 from allotment.compiled import kernel
 from allotment.errors import InvariantError
 from allotment.simulate.world.happenings import apply_actions, dividends
-from allotment.simulate.world.rule import Desk, Plans, empty_desk, raise_cash, trade
+from allotment.simulate.world.plans import Desk, Plans, empty_desk
+from allotment.simulate.world.rule import raise_cash, trade
 from allotment.simulate.world.shelf import (
     BROUGHT,
     DEPOSIT,
@@ -20,6 +21,7 @@ from allotment.simulate.world.shelf import (
     OVERFLOW,
     TRANSFER_IN,
     WITHDRAWAL,
+    Day,
     Journal,
     Shelf,
     empty_journal,
@@ -116,19 +118,22 @@ def _trade_households(
                     tape.dividend_micros,
                     shelf.position[slot],
                 )
+                is_flow_due = flows[slot] < plans.flow_start[a + 1] and plans.flow_session[flows[slot]] <= t
                 # Most sessions ask nothing of an account, and a call with all records is dear.
                 if (
                     tape.action_start[t] < tape.action_start[t + 1]
                     or tape.month_ends[t]
                     or t == plans.opened[a]
                     or (age >= 0 and age % plans.every[a] == 0)
-                    or (flows[slot] < plans.flow_start[a + 1] and plans.flow_session[flows[slot]] <= t)
+                    or is_flow_due
+                    or t == cutoff
                 ):
-                    _live(tape, plans, shelf, out, desk, flows, a, slot, t, t > cutoff)
-                if t == cutoff:
-                    _write_opening(out, shelf, a, slot, t, OPENING)
-                    if shelf.cash[slot] > 0:
-                        write(out, a, t, OPENING_CASH, -1, 0, shelf.cash[slot], -1)
+                    day = Day(tape, plans, shelf, out, desk, a, slot, t, t > cutoff)
+                    _live(day, flows)
+                    if t == cutoff:
+                        _write_opening(day, OPENING)
+                        if shelf.cash[slot] > 0:
+                            write(day, OPENING_CASH, -1, 0, shelf.cash[slot], -1)
             if out.count[OVERFLOW]:
                 return
         for a in range(start, end):
@@ -137,20 +142,11 @@ def _trade_households(
 
 
 @kernel
-def _live(
-    tape: Tape,
-    plans: Plans,
-    shelf: Shelf,
-    out: Journal,
-    desk: Desk,
-    flows: Ints,
-    a: int,
-    slot: int,
-    t: int,
-    record: bool,
-) -> None:
+def _live(day: Day, flows: Ints) -> None:
     """One session of one account: actions, dividends, what comes and goes, and trading."""
-    apply_actions(tape, shelf, out, a, slot, t, plans.step[a], record)
+    tape, plans, shelf = day.tape, day.plans, day.shelf
+    a, slot, t, record = day.account, day.slot, day.session, day.record
+    apply_actions(day)
     if t == plans.opened[a]:
         for k in range(plans.legacy_start[a], plans.legacy_start[a + 1]):
             put_lot(
@@ -164,28 +160,29 @@ def _live(
                 0,
             )
         if record:
-            _write_opening(out, shelf, a, slot, t, TRANSFER_IN)
+            _write_opening(day, TRANSFER_IN)
     if tape.month_ends[t] and shelf.accrued[slot] > 0:
         if record:
-            write(out, a, t, DIVIDEND, -1, 0, shelf.accrued[slot], -1)
+            write(day, DIVIDEND, -1, 0, shelf.accrued[slot], -1)
         shelf.cash[slot] += shelf.accrued[slot]
         shelf.accrued[slot] = 0
     while flows[slot] < plans.flow_start[a + 1] and plans.flow_session[flows[slot]] <= t:
         cents = plans.flow_cents[flows[slot]]
         flows[slot] += 1
         if cents < 0:
-            raise_cash(tape, plans, shelf, out, desk, a, slot, t, -cents, record)
+            raise_cash(day, -cents)
             cents = -min(-cents, shelf.cash[slot])
         shelf.cash[slot] += cents
         if record and cents != 0:
-            write(out, a, t, DEPOSIT if cents > 0 else WITHDRAWAL, -1, 0, abs(cents), -1)
+            write(day, DEPOSIT if cents > 0 else WITHDRAWAL, -1, 0, abs(cents), -1)
     if t >= plans.starts[a] and (t - plans.starts[a]) % plans.every[a] == 0:
-        trade(tape, plans, shelf, out, desk, a, slot, t, record)
+        trade(day)
 
 
 @kernel
-def _write_opening(out: Journal, shelf: Shelf, a: int, slot: int, t: int, kind: int) -> None:
+def _write_opening(day: Day, kind: int) -> None:
     """All lots of the account as the payload of one event, which names them from now on."""
+    shelf, out, slot = day.shelf, day.journal, day.slot
     n = shelf.n_lots[slot]
     if n == 0:
         return
@@ -200,7 +197,7 @@ def _write_opening(out: Journal, shelf: Shelf, a: int, slot: int, t: int, kind: 
         out.brought_acquired[at + k] = shelf.acquired[slot, k]
         shelf.line[slot, k] = k
     out.count[BROUGHT] = at + n
-    row = write(out, a, t, kind, -1, 0, 0, -1)
+    row = write(day, kind, -1, 0, 0, -1)
     for k in range(n):
         shelf.event[slot, k] = row
 

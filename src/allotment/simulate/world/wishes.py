@@ -10,7 +10,7 @@ import numpy as np
 from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.market.history import MarketHistory
 from allotment.simulate.world.people import People
-from allotment.units import Bools, Index, Ints
+from allotment.units import Bools, Floats, Index, Ints
 
 _EXPOSURES = ("momentum", "volatility", "size", "beta", "dividend_yield")
 _RECENT_DAYS = 60  # a new wish is not carried out yet
@@ -101,6 +101,11 @@ class _Wish:
 _NO_WISH = _Wish()
 
 
+def _is_flag(values: Floats) -> bool:
+    """A score of nothing but zeros and ones is a value flag, whatever its name."""
+    return bool(np.all(np.isnan(values) | (values == 0.0) | (values == 1.0)))
+
+
 class _Drawer:
     """Draws wishes that mean something in this market: of its sectors, flags and scores."""
 
@@ -113,9 +118,9 @@ class _Drawer:
         self._flags = {
             name: values == 1.0
             for name, values in market.scores.items()
-            if name.startswith("flag_") and np.any(values[members] == 1.0)
+            if _is_flag(values) and np.any(values[members] == 1.0)
         }
-        styles = [name for name in market.scores if not name.startswith("flag_")]
+        styles = [name for name, values in market.scores.items() if not _is_flag(values)]
         self._tiltable = (*_EXPOSURES, *styles)
 
     def wish(self, policy: WishPolicy) -> _Wish:
