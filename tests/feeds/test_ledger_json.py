@@ -71,6 +71,7 @@ def test_a_field_that_cannot_be_used_is_told_with_its_transaction(changes: dict[
         (then("split", ratio="2:0"), "2:0"),
         (then("split", ratio="2:1:1"), "2:1:1"),
         (then("split", ratio="1000000000:0.000000001"), "64 bits"),
+        (then("spinoff", child="Y", ratio="1e9", parent_fmv="1e8", child_fmv="1e9"), "64 bits"),
         (then("stock_merger", to="X", ratio="1:1"), "itself"),
         (then("spinoff", child="Y", ratio="1", parent_fmv="0", child_fmv="0"), "zero"),
         ({**then("sell", qty="5", amount="50"), "date": "2024-01-09"}, "is before"),
@@ -122,6 +123,13 @@ def test_numbers_may_be_written_without_quotes_and_stay_exact() -> None:
     folded = replay(read_ledger(text, "ledger.json"))
     assert folded.lots.quantity_nano.tolist() == [100_000_000]
     assert folded.lots.basis_cents.tolist() == [7]
+
+
+def test_sums_at_the_edge_of_64_bits_are_refused_one_by_one() -> None:
+    """Each amount fits; together they would wrap."""
+    much = "11000000000000000"  # dollars
+    found = mistakes(*(bought(id=f"b{i}", amount=much) for i in range(6)))
+    assert [row.column for row in found] == ["transaction b4", "transaction b5"]
 
 
 def test_an_empty_ledger_is_a_ledger() -> None:

@@ -163,3 +163,4 @@ ACTIONS = frozenset(
     | {"worthless"}
 )
 SHARED = ("id", "date", "type", "symbol", "account")
+IGNORED = ("note", "memo", "settle", "identified")  # allowed on every transaction

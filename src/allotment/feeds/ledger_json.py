@@ -19,6 +19,7 @@ from allotment.errors import BadFileError, BadRow
 from allotment.feeds.ledger_fields import (
     ACTIONS,
     FIELDS,
+    IGNORED,
     NANO,
     PARSE,
     SHARED,
@@ -171,7 +172,7 @@ class _Reader:
 
     def _values(self, place: str, entry: Mapping[str, Any], listed: str) -> dict[str, Any]:
         names = {name.rstrip("?"): name.endswith("?") for name in listed.split()}
-        for name in sorted(set(entry) - set(names) - set(SHARED)):
+        for name in sorted(set(entry) - set(names) - set(SHARED) - set(IGNORED)):
             self.refuse(place, f"unknown field {name!r}", f"known are {', '.join((*SHARED, *names))}")
         return {
             name: self._field(place, entry, name, PARSE[name], None)

@@ -200,8 +200,18 @@ def _take_all(b: Books, f: Facts, account: int, security: int) -> bool:
 
 @inner
 def _too_large(there: int, new_parts: int, old_parts: int, price_nano: int) -> bool:
-    shares = there / old_parts * new_parts
-    return bool(shares > _LIMIT or max(shares, there) / CENTS_DIVISOR * price_nano > _LIMIT)
+    ratio = new_parts / old_parts
+    shares = max(there * ratio, 1.0 * there)
+    return bool(
+        shares > _LIMIT or price_nano * ratio > _LIMIT or shares / CENTS_DIVISOR * price_nano > _LIMIT
+    )
+
+
+@inner
+def _cents_too_large(b: Books, f: Facts, account: int, amount: int) -> bool:
+    """Would the sums of what was paid or received leave 64 bits?"""
+    flow = b.flow[f.taxable[account]]
+    return bool(amount > _LIMIT - max(flow[c.F_RECEIVED], flow[c.F_PROCEEDS], abs(flow[c.F_RECOGNISED])))
 
 
 @inner
@@ -274,7 +284,7 @@ def _has_terms(b: Books, t: Rows, r: int) -> bool:
 @inner
 def _exercise(b: Books, f: Facts, t: Rows, r: int) -> None:
     """`security` is the right or the call that is given up, the terms name the stock."""
-    if t.amount[r] < 0 or t.amount[r] > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+    if t.amount[r] < 0 or _cents_too_large(b, f, t.account[r], t.amount[r]):
         c.report(b, r, _TOO_LARGE, t.amount[r], 0)
     elif _has_terms(b, t, r) and _take(b, f, t, r):
         stock = t.terms[t.detail[r], _OTHER]
@@ -289,7 +299,7 @@ def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
     if t.quantity[r] <= 0 or t.amount[r] < 0:
         c.report(b, r, _NOT_POSITIVE, t.quantity[r], there)
         return
-    if t.quantity[r] > _LIMIT - there or t.amount[r] > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+    if t.quantity[r] > _LIMIT - there or _cents_too_large(b, f, t.account[r], t.amount[r]):
         c.report(b, r, _TOO_LARGE, t.quantity[r], there)
         return
     p = buy(b, t.account[r], t.sleeve[r], t.security[r], t.quantity[r], t.amount[r], t.day[r])
@@ -316,7 +326,7 @@ def _go_short(b: Books, f: Facts, t: Rows, r: int) -> None:
     account, security, quantity, amount = t.account[r], t.security[r], t.quantity[r], t.amount[r]
     if quantity <= 0 or amount < 0:
         c.report(b, r, _NOT_POSITIVE, quantity, there)
-    elif quantity > _LIMIT - there or amount > _LIMIT - abs(b.flow[1, c.F_RECEIVED]):
+    elif quantity > _LIMIT - there or _cents_too_large(b, f, account, amount):
         c.report(b, r, _TOO_LARGE, quantity, there)
     elif t.kind[r] == _SHORT_SELL:
         p = buy(b, account, t.sleeve[r], security, quantity, amount, t.day[r])
@@ -335,6 +345,8 @@ def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
     kind = t.kind[r]
     if t.amount[r] < 0:
         c.report(b, r, _NOT_POSITIVE, t.amount[r], 0)
+    elif _cents_too_large(b, f, t.account[r], t.amount[r]):
+        c.report(b, r, _TOO_LARGE, t.quantity[r], 0)
     elif _take(b, f, t, r):
         if kind == _SELL:
             sell_taken(b, f, r, t.day[r], t.amount[r], t.day[r])
