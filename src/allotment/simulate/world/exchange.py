@@ -112,7 +112,8 @@ class Exchange:
             member[leaves] = False
             member[candidates[: leaves.size]] = True
             self.changed.append(t)
-        return member
+        still: Bools = member
+        return still
 
     def _splits(self, t: int, may: Bools) -> Floats:
         """New shares per old: dear names split, and the cheapest consolidates when planned."""
@@ -124,9 +125,10 @@ class Exchange:
             ratio[i] = float(fits[0] if fits else _SPLIT_RATIOS[-1])
         if t in self.timetable.reverse_split_ix:
             ratio[int(np.argmin(np.where(may, before, np.inf)))] = _REVERSE_RATIO
-        for i in np.flatnonzero(ratio != 1.0).tolist():
-            self._act(t, i, ActionKind.SPLIT, ratio=float(ratio[i]))
-        return ratio
+        for split in np.flatnonzero(ratio != 1.0).tolist():
+            self._act(t, split, ActionKind.SPLIT, ratio=float(ratio[split]))
+        new_per_old: Floats = ratio
+        return new_per_old
 
     def _dividends(self, t: int, pays: Bools) -> Floats:
         """Cash per share: names of the month pay on the first session from their day on.

@@ -72,7 +72,9 @@ def draw_people(
     sizes = _household_sizes(n_accounts, rng)
     kinds = [kind for kind, _ in _FURTHER_KINDS]
     chances = [chance for _, chance in _FURTHER_KINDS]
-    households, taxpayers, accounts = [], [], []
+    households: list[Household] = []
+    taxpayers: list[Taxpayer] = []
+    accounts: list[Account] = []
     size_usd, opened_ix = np.zeros(n_accounts), _openings(n_accounts, sessions, rng)
     for number, size in enumerate(sizes, start=1):
         households.append(Household(household_id=number, code=f"H{number:05d}", name=f"Household {number}"))

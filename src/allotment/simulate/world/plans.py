@@ -55,5 +55,5 @@ class Desk(NamedTuple):
 
 def empty_desk(n_names: int) -> Desk:
     """Scratch for one thread."""
-    columns = [np.zeros(n_names) for _ in range(5)]
-    return Desk(*columns, may_buy=np.zeros(n_names, np.bool_))
+    columns = {name: np.zeros(n_names) for name in Desk._fields if name != "may_buy"}
+    return Desk(**columns, may_buy=np.zeros(n_names, np.bool_))

@@ -76,8 +76,8 @@ def draw_names(
 ) -> Returns:
     """Returns of N names around an index. sector_ix, industry_ix: shape (N,)."""
     n_sessions, n_names = index_log.shape[0], sector_ix.shape[0]
-    daily = 1.0 / np.sqrt(_YEAR)
-    stress = np.sqrt(calm)[:, None]
+    daily = 1.0 / float(np.sqrt(_YEAR))
+    stress: Floats = np.sqrt(np.expand_dims(calm, 1))
     beta = 1.0 + 0.25 * rng.standard_normal(n_names)
     log = index_log[:, None] * beta[None, :]
     for membership, volatility in ((sector_ix, _SECTOR_VOLATILITY), (industry_ix, _INDUSTRY_VOLATILITY)):
@@ -96,7 +96,7 @@ def draw_names(
 def _earnings(n_sessions: int, own: Floats, rng: np.random.Generator) -> Floats:
     """One jump in each 63 sessions and name, on a day of the name's own."""
     jumps = np.zeros((n_sessions, own.shape[0]))
-    day = rng.integers(0, 63, own.shape[0])
+    day: Ints = rng.integers(0, 63, own.shape)
     for start in range(0, n_sessions, 63):
         when = start + day
         reported = np.flatnonzero(when < n_sessions)
@@ -108,7 +108,8 @@ def _earnings(n_sessions: int, own: Floats, rng: np.random.Generator) -> Floats:
 def _student(freedom: float, shape: int | tuple[int, int], rng: np.random.Generator) -> Floats:
     """Student noise of variance one; cut at eight deviations, since prices must stay positive."""
     draws = rng.standard_t(freedom, shape) * np.sqrt((freedom - 2.0) / freedom)
-    return np.clip(draws, -8.0, 8.0)
+    noise: Floats = np.clip(draws, -8.0, 8.0)
+    return noise
 
 
 def _wander(n: int, memory: float, step: float, rng: np.random.Generator) -> Floats:

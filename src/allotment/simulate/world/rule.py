@@ -51,7 +51,7 @@ def appraise(day: Day) -> float:
     if total > 0.0:
         for i in range(desk.target.shape[0]):
             desk.target[i] *= (1.0 - plans.cash_weight[a]) / total
-    return account_usd
+    return float(account_usd)
 
 
 @kernel

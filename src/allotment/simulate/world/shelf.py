@@ -7,7 +7,7 @@ written to the journal as it happens.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ WASH_DAYS = 30
 BUY, SELL, SPLIT_EVENT, OPENING, TRANSFER_IN = 0, 1, 2, 3, 4
 DEPOSIT, WITHDRAWAL, DIVIDEND, OPENING_CASH = 5, 6, 7, 8
 
-# Places in Journal.count.
+# Places in Journal.used.
 EVENTS, NAMED, BROUGHT, OPEN, OVERFLOW = 0, 1, 2, 3, 4
 
 
@@ -52,7 +52,7 @@ class Shelf(NamedTuple):
 class Journal(NamedTuple):
     """What happened after the cutoff, in order by household and session; grown by the caller."""
 
-    count: Ints  # (5,)
+    used: Ints  # (5,)
     account: Index
     session: Index
     kind: Index
@@ -96,9 +96,9 @@ class Day(NamedTuple):
 def write(day: Day, kind: int, sec: int, quantity: int, amount: int, action: int) -> int:
     """Append one event and return its row; the caller has appended named and brought lots."""
     out = day.journal
-    row = int(out.count[EVENTS])
+    row = int(out.used[EVENTS])
     if row >= out.account.shape[0]:
-        out.count[OVERFLOW] = 1
+        out.used[OVERFLOW] = 1
         return 0
     out.account[row] = day.account
     out.session[row] = day.session
@@ -107,9 +107,9 @@ def write(day: Day, kind: int, sec: int, quantity: int, amount: int, action: int
     out.quantity[row] = quantity
     out.amount[row] = amount
     out.action[row] = action
-    out.named_stop[row] = out.count[NAMED]
-    out.brought_stop[row] = out.count[BROUGHT]
-    out.count[EVENTS] = row + 1
+    out.named_stop[row] = out.used[NAMED]
+    out.brought_stop[row] = out.used[BROUGHT]
+    out.used[EVENTS] = row + 1
     return row
 
 
@@ -169,16 +169,16 @@ def sell_parts(day: Day, sec: int, micros: int, n: int) -> int:
         return 0
     proceeds = mul_div(total, micros, VALUE_DIVISOR)
     if record:
-        if out.count[NAMED] + n > out.named_event.shape[0]:
-            out.count[OVERFLOW] = 1
+        if out.used[NAMED] + n > out.named_event.shape[0]:
+            out.used[OVERFLOW] = 1
             return 0
         for k in range(n):
             if shelf.part[k] > 0:
-                at = out.count[NAMED]
+                at = out.used[NAMED]
                 out.named_event[at] = shelf.event[slot, shelf.rows[k]]
                 out.named_line[at] = shelf.line[slot, shelf.rows[k]]
                 out.named_quantity[at] = shelf.part[k]
-                out.count[NAMED] = at + 1
+                out.used[NAMED] = at + 1
         write(day, SELL, sec, total, proceeds, -1)
     for k in range(n):
         if shelf.part[k] == 0:
@@ -232,9 +232,9 @@ def empty_shelf(n_names: int, n_groups: int) -> Shelf:
 
 def empty_journal(n_events: int, n_named: int, n_lots: int) -> Journal:
     """A journal with room for so many events, named lots, and brought (and open) lots."""
-    columns: dict[str, Ints | Index] = {"count": np.zeros(5, np.int64)}
+    columns: dict[str, Any] = {"used": np.zeros(5, np.int64)}
     for name, kind in Journal.__annotations__.items():
-        if name == "count":
+        if name == "used":
             continue
         is_lot = name.startswith(("brought_", "open_")) and name != "brought_stop"
         is_named = name.startswith("named_") and name != "named_stop"

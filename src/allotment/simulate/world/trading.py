@@ -64,14 +64,14 @@ def _trade_chunk(tape: Tape, plans: Plans, cash: Ints, first: int, stop: int, cu
         n = n_accounts * room
         out = empty_journal(n * _EVENTS_AN_ACCOUNT, n * _NAMED_AN_ACCOUNT, n * _LOTS_AN_ACCOUNT)
         _trade_households(tape, plans, shelf, out, desk, cash, first, stop, cutoff)
-        if not out.count[OVERFLOW]:
+        if not out.used[OVERFLOW]:
             return _cut(out)
     raise InvariantError("the sample book writes more events than any account can have")
 
 
 def _cut(out: Journal) -> Journal:
     """The journal without its unused room."""
-    events, named, brought, still_open = (int(n) for n in out.count[:4])
+    events, named, brought, still_open = (int(n) for n in out.used[:4])
     rooms = {"named": named, "brought": brought, "open": still_open}
     parts = {}
     for name in Journal._fields:
@@ -134,7 +134,7 @@ def _trade_households(
                         _write_opening(day, OPENING)
                         if shelf.cash[slot] > 0:
                             write(day, OPENING_CASH, -1, 0, shelf.cash[slot], -1)
-            if out.count[OVERFLOW]:
+            if out.used[OVERFLOW]:
                 return
         for a in range(start, end):
             cash[a] = shelf.cash[a - start]
@@ -186,9 +186,9 @@ def _write_opening(day: Day, kind: int) -> None:
     n = shelf.n_lots[slot]
     if n == 0:
         return
-    at = out.count[BROUGHT]
+    at = out.used[BROUGHT]
     if at + n > out.brought_sec.shape[0]:
-        out.count[OVERFLOW] = 1
+        out.used[OVERFLOW] = 1
         return
     for k in range(n):
         out.brought_sec[at + k] = shelf.sec[slot, k]
@@ -196,7 +196,7 @@ def _write_opening(day: Day, kind: int) -> None:
         out.brought_basis[at + k] = shelf.basis[slot, k]
         out.brought_acquired[at + k] = shelf.acquired[slot, k]
         shelf.line[slot, k] = k
-    out.count[BROUGHT] = at + n
+    out.used[BROUGHT] = at + n
     row = write(day, kind, -1, 0, 0, -1)
     for k in range(n):
         shelf.event[slot, k] = row
@@ -205,9 +205,9 @@ def _write_opening(day: Day, kind: int) -> None:
 @kernel
 def _write_open_lots(out: Journal, shelf: Shelf, a: int, slot: int) -> None:
     n = shelf.n_lots[slot]
-    at = out.count[OPEN]
+    at = out.used[OPEN]
     if at + n > out.open_sec.shape[0]:
-        out.count[OVERFLOW] = 1
+        out.used[OVERFLOW] = 1
         return
     for k in range(n):
         out.open_account[at + k] = a
@@ -217,4 +217,4 @@ def _write_open_lots(out: Journal, shelf: Shelf, a: int, slot: int) -> None:
         out.open_acquired[at + k] = shelf.acquired[slot, k]
         out.open_event[at + k] = shelf.event[slot, k]
         out.open_line[at + k] = shelf.line[slot, k]
-    out.count[OPEN] = at + n
+    out.used[OPEN] = at + n
