@@ -78,7 +78,7 @@ def draw_names(
     n_sessions, n_names = index_log.shape[0], sector_ix.shape[0]
     daily = 1.0 / float(np.sqrt(_YEAR))
     stress: Floats = np.sqrt(np.expand_dims(calm, 1))
-    beta = 1.0 + 0.25 * rng.standard_normal(n_names)
+    beta: Floats = 1.0 + 0.25 * rng.standard_normal((n_names,))
     log = index_log[:, None] * beta[None, :]
     for membership, volatility in ((sector_ix, _SECTOR_VOLATILITY), (industry_ix, _INDUSTRY_VOLATILITY)):
         factor = stress * volatility * daily * _student(6.0, (n_sessions, int(membership.max()) + 1), rng)
