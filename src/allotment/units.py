@@ -33,7 +33,6 @@ _INT64_MAX = 2**63 - 1
 _VALUE_DIVISOR = NANO_PER_SHARE * MICROS_PER_USD // CENTS_PER_USD  # nano × micros → cents
 _SECOND_WORD = np.uint64(32)
 _LOW_WORD = np.uint64(0xFFFFFFFF)
-_TOP_BIT = np.uint64(1 << 63)
 _ONE = np.uint64(1)
 _WORD = np.uint64(64)
 _ALL_ONES = np.uint64(2**64 - 1)
@@ -66,9 +65,12 @@ def _divide_long(high: np.uint64, low: np.uint64, divisor: np.uint64) -> tuple[n
     """Quotient and remainder of (high · 2⁶⁴ + low) ÷ divisor, for 0 < high < divisor < 2⁶³."""
     shift = np.uint64(0)
     d = divisor
-    while d < _TOP_BIT:
-        d <<= _ONE
-        shift += _ONE
+    step = _SECOND_WORD
+    while step > np.uint64(0):
+        if d >> (_WORD - step) == np.uint64(0):
+            d <<= step
+            shift += step
+        step >>= _ONE
     top = (high << shift) | (low >> (_WORD - shift))
     low <<= shift
     first, rest = _digit(top, low >> _SECOND_WORD, d)

@@ -154,8 +154,10 @@ def folded_of(b: Books, lot: Matrix, n_transactions: int, n_accounts: int) -> Fo
 
 
 def _lots(lot: Matrix, order: Ints) -> OpenLots:
+    columns = _columns(lot, order)
+
     def column(i: int) -> Ints:
-        taken: Ints = lot[order, i]
+        taken: Ints = columns[i]
         return taken
 
     return OpenLots(
@@ -178,8 +180,10 @@ def _lots(lot: Matrix, order: Ints) -> OpenLots:
 
 
 def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
+    columns = _columns(row, order)
+
     def column(i: int) -> Ints:
-        taken: Ints = row[order, i]
+        taken: Ints = columns[i]
         return taken
 
     proceeds, basis, disallowed = column(c.R_PROCEEDS), column(c.R_BASIS), column(c.R_DISALLOWED)
@@ -233,3 +237,21 @@ def _count_sort(keys: Ints, place: Ints, order: Ints) -> None:
     for i in range(keys.shape[0]):
         order[place[keys[i]]] = i
         place[keys[i]] += 1
+
+
+def _columns(matrix: Matrix, order: Ints) -> Matrix:
+    """The rows of the matrix in the order given, as columns: (n_columns, n_rows)."""
+    out = np.empty((matrix.shape[1], order.shape[0]), np.int64)
+    _transpose(matrix, order, out)
+    return out
+
+
+@kernel
+def _transpose(matrix: Matrix, order: Ints, out: Matrix) -> None:
+    # By blocks of rows that stay in the nearest cache while their columns are written.
+    n_rows, n_columns = order.shape[0], matrix.shape[1]
+    for first in range(0, n_rows, 64):
+        last = min(first + 64, n_rows)
+        for column in range(n_columns):
+            for i in range(first, last):
+                out[column, i] = matrix[order[i], column]

@@ -104,7 +104,7 @@ class Facts(NamedTuple):
 def part(total: int, quantity: int, left: int) -> int:
     """The share of `total` that goes with `quantity` of the `left` shares, half-up; what
     rounding leaves stays with the rest (docs/law/numbers.md)."""
-    if quantity == left:
+    if quantity == left or total == 0:
         return total
     return mul_div(total, quantity, left)
 
@@ -269,7 +269,9 @@ def split_off(b: Books, p: int, quantity: int) -> int:
     piece[q, BIRTH], piece[q, IS_YOUNG] = birth, 0
     piece[q, QUANTITY] = quantity
     piece[q, BASIS] = part(piece[p, BASIS], quantity, left)
-    piece[q, LOSS_BASIS] = part(piece[p, LOSS_BASIS], quantity, left)
+    piece[q, LOSS_BASIS] = piece[q, BASIS]
+    if piece[p, LOSS_BASIS] != piece[p, BASIS]:
+        piece[q, LOSS_BASIS] = part(piece[p, LOSS_BASIS], quantity, left)
     piece[q, PROCEEDS] = part(piece[p, PROCEEDS], quantity, left)
     piece[p, QUANTITY] -= quantity
     piece[p, BASIS] -= piece[q, BASIS]
