@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import bench, db, importing, output, run
+from allotment.cli import bench, db, importing, output, run, tax
 
 app = typer.Typer(
     name="allotment",
@@ -78,3 +78,4 @@ for command in (run.init, run.rebalance, run.explain, run.demo, bench.bench):
     app.command()(command)
 app.command("import")(importing.import_command)
 app.add_typer(db.app, name="db")
+app.add_typer(tax.app, name="tax")
