@@ -23,7 +23,7 @@ from allotment.simulate.world.index_level import index_level
 from allotment.simulate.world.journal import to_events, to_lots
 from allotment.simulate.world.means import Means, draw_kept, draw_means
 from allotment.simulate.world.people import VENUES, People, draw_people
-from allotment.simulate.world.plans import Plans
+from allotment.simulate.world.plans import ACCOUNT, Plans
 from allotment.simulate.world.tape import Tape, make_tape
 from allotment.simulate.world.trading import trade_book
 from allotment.simulate.world.wishes import Wishes, WishPolicy, draw_wishes
@@ -94,9 +94,10 @@ def make_book(
     index_code = index_code or _only_index(market)
     cutoff = cutoff_ix(days, asof)
     tape = make_tape(market, index_code, asof, cutoff)
-    sessions = days[: tape.day.shape[0]]
-    first = int(np.argmax(tape.bench_row >= 0))
-    if tape.bench_row[-1] < 0 or sessions.shape[0] - first < 60 or first > cutoff:
+    sessions = days[: tape.price_micros.shape[0]]
+    bench_row = tape.sessions["bench_row"][: sessions.shape[0]]
+    first = int(np.argmax(bench_row >= 0))
+    if bench_row[-1] < 0 or sessions.shape[0] - first < 60 or first > cutoff:
         raise DataError(
             f"{index_code} needs weights from November {asof.year - 1} and 60 sessions to {asof}."
         )
@@ -111,7 +112,7 @@ def make_book(
         rng,
     )
     people.opened_ix[:] += first
-    members = np.flatnonzero((tape.bench[tape.bench_row[-1]] > 0.0) & tape.trades[-1])
+    members = np.flatnonzero((tape.bench[bench_row[-1]] > 0.0) & tape.trades[-1])
     taxable = np.array([a.kind is AccountKind.TAXABLE for a in people.accounts])
     kept = draw_kept(people, taxable, members, policy.share_of_executives, tape, rng)
     wish_policy = WishPolicy(
@@ -168,7 +169,7 @@ def _plans(
     rng: np.random.Generator,
 ) -> Plans:
     """The habits of each account, drawn."""
-    n, final = len(people.accounts), tape.day.shape[0] - 1
+    n, final = len(people.accounts), tape.price_micros.shape[0] - 1
     households = np.array([account.household_id for account in people.accounts])
     step_of = {venue.code: venue.share_step_nano for venue in VENUES}
     size = np.log(people.size_usd)
@@ -176,33 +177,29 @@ def _plans(
     patience = rng.random(n)
     gave_up = final - rng.integers(20, 200, n)
     has_waited = (people.opened_ix >= final - 5) & (rng.random(n) < 0.5)
+    accounts = np.zeros(n, ACCOUNT)
+    accounts["opened"] = people.opened_ix
+    # Some of the newest accounts have not been invested yet.
+    accounts["starts"] = np.where(has_waited, final + 1, people.opened_ix)
+    accounts["taxable"] = taxable
+    accounts["step"] = [step_of[account.venue_code] for account in people.accounts]
+    accounts["every"] = rng.choice([21, 42, 63], n, p=[0.6, 0.2, 0.2])
+    accounts["names"] = np.rint(names)
+    accounts["buys_max"] = rng.integers(10, 36, n)
+    accounts["lots_max"] = rng.integers(1_000, 1_900, n)
+    accounts["harvest_below"] = policy.harvest_loss_min * rng.uniform(0.6, 1.8, n)
+    accounts["harvest_last"] = np.select([patience < 0.55, patience < 0.85], [final, gave_up], -1)
+    accounts["cash_weight"] = rng.uniform(0.0, 0.006, n)
+    accounts["kept"] = kept
+    accounts["trim_gain_max"] = rng.uniform(0.15, 0.5, n)
+    accounts["style"] = rng.integers(0, _STYLES, n).astype(np.int8)
     return Plans(
-        household_start=np.searchsorted(households, np.arange(1, len(people.households) + 2)).astype(
-            np.int32
-        ),
-        opened=people.opened_ix.astype(np.int32),
-        # Some of the newest accounts have not been invested yet.
-        starts=np.where(has_waited, final + 1, people.opened_ix).astype(np.int32),
-        taxable=taxable,
-        step=np.array([step_of[account.venue_code] for account in people.accounts], np.int64),
-        every=rng.choice([21, 42, 63], n, p=[0.6, 0.2, 0.2]).astype(np.int32),
-        names=np.rint(names).astype(np.int32),
-        buys_max=rng.integers(10, 36, n).astype(np.int32),
-        lots_max=rng.integers(1_000, 1_900, n).astype(np.int32),
-        harvest_below=policy.harvest_loss_min * rng.uniform(0.6, 1.8, n),
-        harvest_last=np.select([patience < 0.55, patience < 0.85], [final, gave_up], -1).astype(np.int32),
-        cash_weight=rng.uniform(0.0, 0.006, n),
-        kept=kept,
-        legacy_gain_max=rng.uniform(0.15, 0.5, n),
-        style=rng.integers(0, _STYLES, n).astype(np.int8),
-        lottery=rng.random((_STYLES, tape.price_micros.shape[1])),
+        household_start=np.searchsorted(households, np.arange(1, len(people.households) + 2)),
+        accounts=accounts,
         allowed=wishes.allowed,
+        lottery=rng.random((_STYLES, tape.price_micros.shape[1])),
         flow_start=means.flow_start,
-        flow_session=means.flow_session,
-        flow_cents=means.flow_cents,
+        flows=means.flows,
         legacy_start=means.legacy_start,
-        legacy_sec=means.legacy_sec,
-        legacy_quantity=means.legacy_quantity,
-        legacy_basis=means.legacy_basis,
-        legacy_acquired=means.legacy_acquired,
+        legacy=means.legacy,
     )

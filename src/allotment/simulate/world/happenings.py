@@ -11,8 +11,10 @@ from allotment.compiled import kernel
 from allotment.simulate.world.shelf import (
     LOTS_MAX,
     NANO,
+    NONE,
     SPLIT_EVENT,
     VALUE_DIVISOR,
+    ZERO,
     Day,
     Shelf,
     drop_empty,
@@ -21,18 +23,18 @@ from allotment.simulate.world.shelf import (
     sell_parts,
     write,
 )
-from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT
-from allotment.units import Index, Ints, mul_div
+from allotment.simulate.world.tape import EXIT, MERGER, SPIN_OFF, SPLIT, Records
+from allotment.units import Ints, mul_div
 
 
 @kernel
-def dividends(first: int, stop: int, sec: Index, micros: Ints, position: Ints) -> int:
-    """Cents that rows `first` to `stop` of the tape's dividends pay on a position, shape (N,)."""
+def dividends(rows: Records, position: Ints) -> int:
+    """Cents that some of the tape's dividends pay on a position, shape (N,)."""
     cents = 0
-    for d in range(first, stop):
-        held = position[sec[d]]
+    for row in rows:
+        held = position[row["sec"]]
         if held > 0:
-            cents += mul_div(held, micros[d], VALUE_DIVISOR)
+            cents += mul_div(held, row["micros"], VALUE_DIVISOR)
     return cents
 
 
@@ -40,28 +42,29 @@ def dividends(first: int, stop: int, sec: Index, micros: Ints, position: Ints) -
 def apply_actions(day: Day) -> None:
     """All actions of session t, in the tape's order."""
     tape, shelf, slot, t, record = day.tape, day.shelf, day.slot, day.session, day.record
-    for action in range(tape.action_start[t], tape.action_start[t + 1]):
-        sec = tape.action_sec[action]
+    session = day.tape.sessions[day.session]
+    for action in range(session["first_action"], tape.sessions[t + 1]["first_action"]):
+        sec = tape.actions[action]["sec"]
         if shelf.position[slot, sec] == 0:
             continue
-        kind = tape.action_kind[action]
+        kind = tape.actions[action]["kind"]
         if kind == SPLIT:
             if record:
-                write(day, SPLIT_EVENT, sec, 0, 0, action)
-            _multiply(shelf, slot, sec, tape.action_new[action], tape.action_old[action])
+                write(day, SPLIT_EVENT, sec, ZERO, ZERO, action)
+            _multiply(shelf, slot, sec, tape.actions[action]["new"], tape.actions[action]["old"])
             _sell_fractions(day, sec)
         elif kind == EXIT:
             n = find_lots(shelf, slot, sec)
             for k in range(n):
-                shelf.part[k] = shelf.quantity[slot, shelf.rows[k]]
-            sell_parts(day, sec, tape.action_micros[action], n)
+                shelf.found[k]["part"] = shelf.lots[slot, shelf.found[k]["row"]]["quantity"]
+            sell_parts(day, sec, tape.actions[action]["micros"], n)
         elif kind == MERGER:
             _exchange(day, action)
-            _sell_fractions(day, tape.action_other[action])
+            _sell_fractions(day, tape.actions[action]["other"])
         elif kind == SPIN_OFF:
             _spin_off(day, action)
-            if tape.action_other[action] >= 0:
-                _sell_fractions(day, tape.action_other[action])
+            if tape.actions[action]["other"] >= 0:
+                _sell_fractions(day, tape.actions[action]["other"])
 
 
 @kernel
@@ -69,9 +72,9 @@ def _multiply(shelf: Shelf, slot: int, sec: int, new: int, old: int) -> None:
     n = find_lots(shelf, slot, sec)
     total = 0
     for k in range(n):
-        i = shelf.rows[k]
-        shelf.quantity[slot, i] = mul_div(shelf.quantity[slot, i], new, old)
-        total += shelf.quantity[slot, i]
+        i = shelf.found[k]["row"]
+        shelf.lots[slot, i]["quantity"] = mul_div(shelf.lots[slot, i]["quantity"], new, old)
+        total += shelf.lots[slot, i]["quantity"]
     shelf.position[slot, sec] = total
     drop_empty(shelf, slot, n)
 
@@ -79,15 +82,15 @@ def _multiply(shelf: Shelf, slot: int, sec: int, new: int, old: int) -> None:
 @kernel
 def _exchange(day: Day, action: int) -> None:
     tape, shelf, slot = day.tape, day.shelf, day.slot
-    sec, other = tape.action_sec[action], tape.action_other[action]
+    sec, other = tape.actions[action]["sec"], tape.actions[action]["other"]
     n = find_lots(shelf, slot, sec)
     for k in range(n):
-        i = shelf.rows[k]
-        shelf.sec[slot, i] = other
-        shelf.quantity[slot, i] = mul_div(
-            shelf.quantity[slot, i], tape.action_new[action], tape.action_old[action]
+        i = shelf.found[k]["row"]
+        shelf.lots[slot, i]["sec"] = other
+        shelf.lots[slot, i]["quantity"] = mul_div(
+            shelf.lots[slot, i]["quantity"], tape.actions[action]["new"], tape.actions[action]["old"]
         )
-        shelf.position[slot, other] += shelf.quantity[slot, i]
+        shelf.position[slot, other] += shelf.lots[slot, i]["quantity"]
     shelf.position[slot, sec] = 0
     drop_empty(shelf, slot, n)
 
@@ -96,31 +99,33 @@ def _exchange(day: Day, action: int) -> None:
 def _spin_off(day: Day, action: int) -> None:
     """Child lots beside the parent's; a child without a price, or without room, comes as cash."""
     tape, shelf, slot, t = day.tape, day.shelf, day.slot, day.session
-    sec, child = tape.action_sec[action], tape.action_other[action]
+    purse = day.shelf.purses[day.slot]
+    sec, child = tape.actions[action]["sec"], tape.actions[action]["other"]
     n = find_lots(shelf, slot, sec)
     for k in range(n):
-        i = shelf.rows[k]
-        held = shelf.quantity[slot, i]
+        i = shelf.found[k]["row"]
+        held = shelf.lots[slot, i]["quantity"]
         stays = mul_div(held, tape.price_micros[t, sec], VALUE_DIVISOR)
-        leaves = mul_div(held, tape.action_micros[action], VALUE_DIVISOR)
-        received = mul_div(held, tape.action_new[action], tape.action_old[action])
+        leaves = mul_div(held, tape.actions[action]["micros"], VALUE_DIVISOR)
+        received = mul_div(held, tape.actions[action]["new"], tape.actions[action]["old"])
         if leaves == 0 or (child >= 0 and received == 0):
             continue
-        basis = mul_div(shelf.basis[slot, i], leaves, leaves + stays)
-        shelf.basis[slot, i] -= basis
-        if child < 0 or shelf.n_lots[slot] >= LOTS_MAX:
-            shelf.cash[slot] += leaves
+        basis = mul_div(shelf.lots[slot, i]["basis"], leaves, leaves + stays)
+        shelf.lots[slot, i]["basis"] -= basis
+        if child < 0 or purse["n_lots"] >= LOTS_MAX:
+            purse["cash"] += leaves
             continue
-        put_lot(shelf, slot, child, received, basis, shelf.acquired[slot, i], -1, 0)
+        put_lot(shelf, slot, child, received, basis, shelf.lots[slot, i]["acquired"], NONE, ZERO)
 
 
 @kernel
 def _sell_fractions(day: Day, sec: int) -> None:
     """Where only whole shares can be held, the fraction of each lot is paid out."""
     tape, shelf, slot, t = day.tape, day.shelf, day.slot, day.session
-    if day.plans.step[day.account] < NANO:
+    account = day.plans.accounts[day.account]
+    if account["step"] < NANO:
         return
     n = find_lots(shelf, slot, sec)
     for k in range(n):
-        shelf.part[k] = shelf.quantity[slot, shelf.rows[k]] % NANO
+        shelf.found[k]["part"] = shelf.lots[slot, shelf.found[k]["row"]]["quantity"] % NANO
     sell_parts(day, sec, tape.price_micros[t, sec], n)

@@ -40,20 +40,20 @@ def to_events(
 
     Events are numbered as they would have become known: day by day through the book.
     """
-    session = _joined(journals, "session")
+    session = _joined(journals, "events", "session")
     order = np.argsort(session, kind="stable")
     n = order.shape[0]
     seq_of_row = np.empty(n, np.int64)
     seq_of_row[order] = np.arange(1, n + 1)
-    kind = _joined(journals, "kind")[order]
-    account = _joined(journals, "account")[order]
-    sec = _joined(journals, "sec")[order]
+    kind = _joined(journals, "events", "kind")[order]
+    account = _joined(journals, "events", "account")[order]
+    sec = _joined(journals, "events", "sec")[order]
     effective = sessions[session[order]]
     households = np.array([a.household_id for a in accounts], np.int64)
     settles = no_dates(n)
     is_trade = np.isin(kind, (shelf.BUY, shelf.SELL))
     settles[is_trade] = _settles(effective[is_trade])
-    terms, terms_ix = _terms(tape, _joined(journals, "action")[order])
+    terms, terms_ix = _terms(tape, _joined(journals, "events", "action")[order])
     lots_rows, lots_start = _regrouped(journals, "brought_stop", order)
     named_rows, named_start = _regrouped(journals, "named_stop", order)
     events = Events(
@@ -65,8 +65,8 @@ def to_events(
         day_seq=np.zeros(n, np.int64),
         kind=np.array([int(_KINDS[k]) for k in range(len(_KINDS))], np.int8)[kind],
         security_id=np.where(sec >= 0, security_ids[sec], 0),
-        quantity_nano=_joined(journals, "quantity")[order],
-        amount_cents=_joined(journals, "amount")[order],
+        quantity_nano=_joined(journals, "events", "quantity")[order],
+        amount_cents=_joined(journals, "events", "amount")[order],
         settles=settles,
         order_id=np.zeros(n, np.int64),
         other_account_id=np.zeros(n, np.int64),
@@ -74,9 +74,9 @@ def to_events(
         lots_start=lots_start,
         lots=_payload(journals, lots_rows, security_ids),
         named_start=named_start,
-        named_event=seq_of_row[_shifted(journals, "named_event")[named_rows]],
-        named_line=_joined(journals, "named_line")[named_rows].astype(np.int32),
-        named_quantity_nano=_joined(journals, "named_quantity")[named_rows],
+        named_event=seq_of_row[_shifted(journals, "named", "event")[named_rows]],
+        named_line=_joined(journals, "named", "line")[named_rows].astype(np.int32),
+        named_quantity_nano=_joined(journals, "named", "quantity")[named_rows],
         terms=terms,
     )
     return events, seq_of_row
@@ -84,21 +84,21 @@ def to_events(
 
 def to_lots(journals: Sequence[Journal], seq_of_row: Ints, security_ids: Ints) -> Lots:
     """Open lots at the end, by account, security, acquisition."""
-    account = _joined(journals, "open_account")
-    sec = _joined(journals, "open_sec")
-    days = _joined(journals, "open_acquired")
-    event = seq_of_row[_shifted(journals, "open_event")]
-    line = _joined(journals, "open_line")
+    account = _joined(journals, "still_open", "account")
+    sec = _joined(journals, "still_open", "sec")
+    days = _joined(journals, "still_open", "acquired")
+    event = seq_of_row[_shifted(journals, "still_open", "event")]
+    line = _joined(journals, "still_open", "line")
     order = np.lexsort((line, event, days, sec, account))
     acquired = days[order].astype("M8[D]")
-    basis = _joined(journals, "open_basis")[order]
+    basis = _joined(journals, "still_open", "basis")[order]
     ones: Codes = np.ones(order.shape[0], np.int8)
     return Lots(
         account_ix=account[order].astype(np.int32),
         sleeve_ix=np.zeros(order.shape[0], np.int32),
         security_id=security_ids[sec[order]],
         side=ones,
-        quantity_nano=_joined(journals, "open_quantity")[order],
+        quantity_nano=_joined(journals, "still_open", "quantity")[order],
         basis_cents=basis,
         loss_basis_cents=basis,
         acquired=acquired,
@@ -113,21 +113,22 @@ def to_lots(journals: Sequence[Journal], seq_of_row: Ints, security_ids: Ints) -
     )
 
 
-def _joined(journals: Sequence[Journal], name: str) -> Ints:
-    return np.concatenate([getattr(journal, name) for journal in journals])
+def _joined(journals: Sequence[Journal], part: str, name: str) -> Ints:
+    """One column of one part of all journals."""
+    return np.concatenate([getattr(journal, part)[name] for journal in journals])
 
 
-def _shifted(journals: Sequence[Journal], name: str) -> Ints:
+def _shifted(journals: Sequence[Journal], part: str, name: str) -> Ints:
     """A column of journal rows, counted through all journals."""
-    first = np.cumsum([0] + [journal.session.shape[0] for journal in journals])
-    return np.concatenate(
-        [getattr(journal, name) + start for journal, start in zip(journals, first, strict=False)]
-    )
+    sizes = [journal.events.shape[0] for journal in journals]
+    first = np.repeat(np.cumsum([0, *sizes[:-1]]), [getattr(journal, part).shape[0] for journal in journals])
+    shifted: Ints = _joined(journals, part, name) + first
+    return shifted
 
 
 def _regrouped(journals: Sequence[Journal], stop: str, order: Ints) -> tuple[Ints, Ints]:
     """Rows of the events' parts in the events' new order, and where each event's parts start."""
-    sizes = np.concatenate([np.diff(getattr(journal, stop), prepend=0) for journal in journals])
+    sizes = np.concatenate([np.diff(journal.events[stop], prepend=0) for journal in journals])
     starts = np.cumsum(sizes) - sizes
     new_sizes = sizes[order]
     new_start = np.concatenate([[0], np.cumsum(new_sizes)]).astype(np.int64)
@@ -136,14 +137,14 @@ def _regrouped(journals: Sequence[Journal], stop: str, order: Ints) -> tuple[Int
 
 
 def _payload(journals: Sequence[Journal], rows: Ints, security_ids: Ints) -> LotsPayload:
-    acquired = _joined(journals, "brought_acquired")[rows].astype("M8[D]")
-    basis = _joined(journals, "brought_basis")[rows]
+    acquired = _joined(journals, "brought", "acquired")[rows].astype("M8[D]")
+    basis = _joined(journals, "brought", "basis")[rows]
     n = rows.shape[0]
     return LotsPayload(
-        security_id=security_ids[_joined(journals, "brought_sec")[rows]],
+        security_id=security_ids[_joined(journals, "brought", "sec")[rows]],
         sleeve_id=np.zeros(n, np.int64),
         side=np.ones(n, np.int8),
-        quantity_nano=_joined(journals, "brought_quantity")[rows],
+        quantity_nano=_joined(journals, "brought", "quantity")[rows],
         basis_cents=basis,
         loss_basis_cents=basis,
         acquired=acquired,
@@ -162,8 +163,8 @@ def _terms(tape: Tape, action: Ints) -> tuple[EventTerms, Index]:
     n = used.shape[0]
     terms = EventTerms(
         other_security_id=np.zeros(n, np.int64),
-        new_parts=tape.action_new[used],
-        old_parts=tape.action_old[used],
+        new_parts=tape.actions["new"][used],
+        old_parts=tape.actions["old"][used],
         cash_nano=np.zeros(n, np.int64),
         lieu_nano=np.zeros(n, np.int64),
         old_price_nano=np.zeros(n, np.int64),

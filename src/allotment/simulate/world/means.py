@@ -8,7 +8,8 @@ import numpy as np
 
 from allotment.market.history import MarketHistory
 from allotment.simulate.world.people import People
-from allotment.simulate.world.tape import Tape
+from allotment.simulate.world.plans import FLOW, LEGACY
+from allotment.simulate.world.tape import Records, Tape
 from allotment.units import NANO_PER_SHARE, Bools, Floats, Index, Ints
 
 _LEGACY_WEIGHT_MAX = 0.04  # of one name brought in kind, an executive's own apart
@@ -22,13 +23,9 @@ class Means:
     """Rows are grouped by account; the `…_start` columns have shape (n_accounts + 1,)."""
 
     flow_start: Ints
-    flow_session: Index
-    flow_cents: Ints
+    flows: Records  # of plans.FLOW
     legacy_start: Ints
-    legacy_sec: Index
-    legacy_quantity: Ints
-    legacy_basis: Ints
-    legacy_acquired: Ints  # days since 1970
+    legacy: Records  # of plans.LEGACY
 
 
 def draw_kept(
@@ -79,17 +76,11 @@ def draw_means(
         flows.append(
             [(opened, _round_cents(cash_usd)), *_later_flows(opened, opening_usd, index_growth, rng)]
         )
-    flat_flows = [row for rows in flows for row in rows]
-    flat_lots = [row for rows in legacy for row in rows]
     return Means(
         flow_start=_starts(flows),
-        flow_session=np.array([row[0] for row in flat_flows], np.int32),
-        flow_cents=np.array([row[1] for row in flat_flows], np.int64),
+        flows=np.array([row for rows in flows for row in rows], FLOW),
         legacy_start=_starts(legacy),
-        legacy_sec=np.array([row[0] for row in flat_lots], np.int32),
-        legacy_quantity=np.array([row[1] for row in flat_lots], np.int64),
-        legacy_basis=np.array([row[2] for row in flat_lots], np.int64),
-        legacy_acquired=np.array([row[3] for row in flat_lots], np.int64),
+        legacy=np.array([row for rows in legacy for row in rows], LEGACY),
     )
 
 
@@ -136,7 +127,7 @@ class _LotDrawer:
     def legacy_weights(self, opened: int, kept: int) -> list[tuple[int, float]]:
         """Some names of the index of that day, five to forty, with their weights."""
         tape, rng = self._tape, self._rng
-        weight = tape.bench[max(int(tape.bench_row[opened]), 0)]
+        weight = tape.bench[max(int(tape.sessions["bench_row"][opened]), 0)]
         candidates = np.flatnonzero((weight > 0.0) & tape.trades[opened])
         candidates = candidates[candidates != kept]
         n = min(int(rng.integers(5, 41)), candidates.size)
@@ -154,7 +145,7 @@ class _LotDrawer:
             if quantity == 0:
                 continue
             age_days = int(rng.integers(40, 4_500))
-            acquired = int(tape.day[opened]) - age_days
+            acquired = int(tape.sessions["day"][opened]) - age_days
             growth = self._growth(sec, acquired, opened)
             basis = max(1, round(quantity * 1e-9 * price_usd / growth * 100.0))
             made.append((sec, quantity, basis, acquired))
@@ -163,10 +154,10 @@ class _LotDrawer:
     def _growth(self, sec: int, acquired: int, opened: int) -> float:
         """Growth of a share, adjusted for all that happened to it, since it was acquired."""
         tape, rng = self._tape, self._rng
-        t = int(np.searchsorted(tape.day[: opened + 1], acquired, "left"))
+        t = int(np.searchsorted(tape.sessions["day"][: opened + 1], acquired, "left"))
         first = int(np.argmax(tape.trades[:, sec]))
         known = float(self._adjusted[opened, sec] / self._adjusted[max(t, first), sec])
-        years = max(int(tape.day[first]) - acquired, 0) / 365.25
+        years = max(int(tape.sessions["day"][first]) - acquired, 0) / 365.25
         drawn = _BEFORE_HISTORY_GROWTH * years
         drawn += _BEFORE_HISTORY_NOISE * np.sqrt(years) * rng.standard_normal()
         growth = known * float(np.exp(drawn))

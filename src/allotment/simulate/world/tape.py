@@ -7,12 +7,15 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from allotment.errors import DataError
 from allotment.market.corporate_action import ActionKind, CorporateAction
 from allotment.market.history import MarketHistory
 from allotment.market.index import WeightKind
-from allotment.units import MICROS_PER_USD, Bools, Floats, Index, Ints
+from allotment.units import MICROS_PER_USD, Bools, Dates, Floats, Ints
+
+Records = NDArray[np.void]  # rows with named fields, for compiled loops
 
 # Kinds of action on the tape, in the order in which those of one day are applied.
 SPIN_OFF, EXIT, SPLIT, MERGER = 0, 1, 2, 3
@@ -22,29 +25,43 @@ _NOT_AN_EVENT = (ActionKind.SPIN_OFF, ActionKind.STOCK_MERGER, ActionKind.MIXED_
 _RATIO_PARTS_MAX = 100_000
 
 
+SESSION = np.dtype(
+    [
+        ("day", np.int64),  # days since 1970
+        ("is_month_end", np.bool_),
+        ("bench_row", np.int64),  # newest weight file, -1 before the first
+        ("first_dividend", np.int64),  # offset; the next session's ends it
+        ("first_action", np.int64),
+    ],
+    align=True,
+)
+DIVIDEND_ROW = np.dtype([("sec", np.int64), ("micros", np.int64)], align=True)  # per share
+ACTION = np.dtype(
+    [
+        ("kind", np.int64),
+        ("sec", np.int64),
+        ("other", np.int64),  # column, -1 none
+        ("new", np.int64),  # new (or child) shares …
+        ("old", np.int64),  # … for so many old ones
+        ("micros", np.int64),  # cash per share of an exit, value per share of a spin-off
+    ],
+    align=True,
+)
+NAME = np.dtype([("group", np.int64), ("sector", np.int64)], align=True)  # identical group; sector
+
+
 class Tape(NamedTuple):
     """T sessions, N securities by column, F weight files, and actions in order of session."""
 
-    day: Ints  # (T,) days since 1970
-    month_ends: Bools  # (T,)
+    sessions: Records  # (T + 1,) of SESSION; the last row only ends the offsets
     price_micros: Ints  # (T, N) close, carried forward over gaps; 0 before the first
     trades: Bools  # (T, N) can be bought and sold
     bench: Floats  # (F, N) index weights over the names that may be held
-    rank: Index  # (F, N) place by weight, 0 the largest
-    bench_row: Index  # (T,) newest file, -1 before the first
-    members: Index  # (F,)
-    dividend_start: Ints  # (T + 1,) offsets
-    dividend_sec: Index
-    dividend_micros: Ints  # per share
-    action_start: Ints  # (T + 1,) offsets
-    action_kind: Index
-    action_sec: Index
-    action_other: Index  # column, -1 none
-    action_new: Ints  # new (or child) shares …
-    action_old: Ints  # … for so many old ones
-    action_micros: Ints  # cash per share of an exit, value per share of a spin-off
-    group: Index  # (N,) substantially identical group
-    sector: Index  # (N,)
+    rank: Ints  # (F, N) place by weight, 0 the largest
+    members: Ints  # (F,)
+    dividends: Records  # of DIVIDEND_ROW
+    actions: Records  # of ACTION
+    names: Records  # (N,) of NAME
 
 
 def make_tape(market: MarketHistory, index_code: str, asof: date, cutoff: int) -> Tape:
@@ -56,7 +73,6 @@ def make_tape(market: MarketHistory, index_code: str, asof: date, cutoff: int) -
     n_sessions = int(np.searchsorted(prices.sessions, np.datetime64(asof, "D"), "right"))
     sessions = prices.sessions[:n_sessions]
     close = prices.close_micros[:n_sessions]
-    n_names = close.shape[1]
     column = {int(security_id): i for i, security_id in enumerate(prices.security_ids)}
     placed = _placed(market.actions, sessions, column)
     avoided = {i for t, i, a in placed if t > cutoff and _needs_more(a)}
@@ -65,31 +81,40 @@ def make_tape(market: MarketHistory, index_code: str, asof: date, cutoff: int) -
     actions = _actions(placed, close, trades, successors)
     bench, bench_row, members = _bench(market, index_code, n_sessions, avoided)
     dividends = [(t, i, a) for t, i, a in placed if a.kind in _DIVIDENDS]
-    months = sessions.astype("M8[M]")
-    sectors = np.array([security.sector for security in market.securities])
-    groups = np.array([s.group_code or f"#{s.security_id}" for s in market.securities])
     return Tape(
-        day=sessions.astype(np.int64),
-        month_ends=np.append(months[1:] != months[:-1], True),
+        sessions=_sessions(sessions, bench_row, [t for t, _, _ in dividends], [row[0] for row in actions]),
         price_micros=np.ascontiguousarray(_carried_forward(close)),
         trades=trades,
         bench=bench,
-        rank=np.argsort(np.argsort(-bench, axis=1, kind="stable"), axis=1, kind="stable").astype(np.int32),
-        bench_row=bench_row,
+        rank=np.argsort(np.argsort(-bench, axis=1, kind="stable"), axis=1, kind="stable"),
         members=members,
-        dividend_start=_offsets([t for t, _, _ in dividends], n_sessions),
-        dividend_sec=np.array([i for _, i, _ in dividends], np.int32),
-        dividend_micros=np.array([round(a.amount_usd * MICROS_PER_USD) for _, _, a in dividends], np.int64),
-        action_start=_offsets([row[0] for row in actions], n_sessions),
-        action_kind=np.array([row[1] for row in actions], np.int32),
-        action_sec=np.array([row[2] for row in actions], np.int32),
-        action_other=np.array([row[3] for row in actions], np.int32),
-        action_new=np.array([row[4] for row in actions], np.int64),
-        action_old=np.array([row[5] for row in actions], np.int64),
-        action_micros=np.array([row[6] for row in actions], np.int64),
-        group=np.unique(groups, return_inverse=True)[1].astype(np.int32).reshape(n_names),
-        sector=np.unique(sectors, return_inverse=True)[1].astype(np.int32).reshape(n_names),
+        dividends=np.array(
+            [(i, round(a.amount_usd * MICROS_PER_USD)) for _, i, a in dividends], DIVIDEND_ROW
+        ),
+        actions=np.array([row[1:] for row in actions], ACTION),
+        names=_names(market),
     )
+
+
+def _sessions(days: Dates, bench_row: Ints, paid: list[int], acted: list[int]) -> Records:
+    n = days.shape[0]
+    months = days.astype("M8[M]")
+    rows = np.zeros(n + 1, SESSION)
+    rows["day"][:n] = days.astype(np.int64)
+    rows["is_month_end"][:n] = np.append(months[1:] != months[:-1], True)
+    rows["bench_row"][:n] = bench_row
+    rows["first_dividend"] = _offsets(paid, n)
+    rows["first_action"] = _offsets(acted, n)
+    return rows
+
+
+def _names(market: MarketHistory) -> Records:
+    rows = np.zeros(len(market.securities), NAME)
+    groups = [s.group_code or f"#{s.security_id}" for s in market.securities]
+    rows["group"] = np.unique(np.array(groups), return_inverse=True)[1].ravel()
+    sectors = [security.sector for security in market.securities]
+    rows["sector"] = np.unique(np.array(sectors), return_inverse=True)[1].ravel()
+    return rows
 
 
 def _needs_more(action: CorporateAction) -> bool:
@@ -104,7 +129,7 @@ _Action = tuple[int, int, int, int, int, int, int]  # session, kind, column, oth
 
 def _placed(
     actions: tuple[CorporateAction, ...],
-    sessions: np.ndarray[tuple[int], np.dtype[np.datetime64]],
+    sessions: Dates,
     column: dict[int, int],
 ) -> _Placed:
     """Actions on the tape, each on the first session from its ex-date on."""
@@ -148,7 +173,7 @@ def _actions(placed: _Placed, close: Ints, trades: Bools, successors: dict[int, 
 
 def _bench(
     market: MarketHistory, index_code: str, n_sessions: int, avoided: set[int]
-) -> tuple[Floats, Index, Index]:
+) -> tuple[Floats, Ints, Ints]:
     """Weights of each file over the names that may be held, the newest file of each session."""
     prices = market.prices
     last = prices.sessions[n_sessions - 1]
@@ -167,7 +192,7 @@ def _bench(
     bench /= bench.sum(axis=1, keepdims=True)
     days = np.array([w.session for w in files], "M8[D]")
     newest = np.searchsorted(days, prices.sessions[:n_sessions], "right") - 1
-    return bench, newest.astype(np.int32), (bench > 0.0).sum(axis=1).astype(np.int32)
+    return bench, newest, (bench > 0.0).sum(axis=1)
 
 
 def _carried_forward(close: Ints) -> Ints:
