@@ -196,3 +196,13 @@ def test_the_order_of_the_cases_does_not_matter(market, case) -> None:
     other = {p.account_id: p.decision_hash for p in decided(market, *reversed(cases)).proposals}
     assert one == other
     assert len(one) == 7
+
+
+def test_a_lot_worth_its_basis_to_the_cent_counts_as_a_loss(market, case) -> None:
+    """A part of it may lose a cent by rounding, and that cent would be washed."""
+    lots = index_lots(market, 1e6)
+    worth = case(replace(lots, basis_cents=np.rint(lots.quantity_nano / 1e9 * 1e4).astype(np.int64)), 5_000)
+    blocked = np.ones_like(worth.sale_blocked)
+    mandate = replace(worth.mandate, tilts=(Tilt("momentum", 0.02),))
+    proposal = only(decided(market, replace(worth, sale_blocked=blocked, mandate=mandate)))
+    assert not sold(proposal)

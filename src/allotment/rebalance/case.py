@@ -191,7 +191,8 @@ def _problem(
         step=np.zeros(n) if continuous else step,
         lot_weight=priced.value_cents / max(total_cents, 1),
         lot_tax=_tax_per_dollar(case, priced),
-        lot_is_loss=(priced.gain_cents < 0) & taxable,
+        # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
+        lot_is_loss=(priced.gain_cents <= 0) & taxable,
         lot_sellable=np.ones(len(priced.lots), np.bool_),
         entries_from=np.zeros(1, np.int64),
         row_lower=np.empty(0),
