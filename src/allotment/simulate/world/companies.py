@@ -73,6 +73,21 @@ class Companies:
     sectors: tuple[str, ...]
     industries: tuple[str, ...]
     flags: dict[str, Floats]  # name -> 0 or 1
+    esg: Floats  # a score around 0, higher is better
+
+    def with_pairs(self, pairs: list[tuple[int, int]]) -> Companies:
+        """The second name of each pair becomes another share class of the first."""
+        issuer = np.arange(len(self.names))
+        for first, second in pairs:
+            issuer[second] = first
+        return Companies(
+            names=tuple(self.names[i] for i in issuer),
+            tickers=self.tickers,
+            sectors=tuple(self.sectors[i] for i in issuer),
+            industries=tuple(self.industries[i] for i in issuer),
+            flags={name: values[issuer] for name, values in self.flags.items()},
+            esg=self.esg[issuer],
+        )
 
 
 def invent_companies(n: int, rng: np.random.Generator) -> Companies:
@@ -91,7 +106,12 @@ def invent_companies(n: int, rng: np.random.Generator) -> Companies:
         allowed = np.isin(np.array(industries), np.array(where))
         flags[flag] = (allowed & (rng.random(n) < how_often)).astype(np.float64)
     return Companies(
-        names=names, tickers=_tickers(chosen), sectors=sectors, industries=industries, flags=flags
+        names=names,
+        tickers=_tickers(chosen),
+        sectors=sectors,
+        industries=industries,
+        flags=flags,
+        esg=np.round(rng.standard_normal(n), 2),
     )
 
 

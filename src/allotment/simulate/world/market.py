@@ -78,6 +78,7 @@ def make_market(policy: MarketPolicy, seed: int) -> MarketHistory:
         ticker_changes=policy.ticker_changes,
     )
     timetable = plan(sessions, policy.n_names, quiet_from, counts, rng)
+    companies = companies.with_pairs([(first, second) for first, second, _ in timetable.pairs])
     exchange = _open_exchange(policy, sessions, companies, timetable, rng)
     exchange.run()
     prices = PriceHistory(
@@ -97,7 +98,7 @@ def make_market(policy: MarketPolicy, seed: int) -> MarketHistory:
             sorted([*exchange.actions, *tickers.changes()], key=lambda a: (a.ex_date, a.security_id))
         ),
         index_weights=_index_weights(policy.index_code, exchange),
-        scores={**companies.flags, "esg": np.round(rng.standard_normal(policy.n_names), 2)},
+        scores={**companies.flags, "esg": companies.esg},
     )
 
 
@@ -280,15 +281,14 @@ class _Tickers:
 
 def _security(i: int, companies: Companies, timetable: Timetable, tickers: _Tickers) -> Security:
     pair = next((p for p in timetable.pairs if i in p[:2]), None)
-    leader = i if pair is None else pair[0]
-    letter = "" if pair is None else " Class A" if i == leader else " Class B"
+    letter = "" if pair is None else " Class A" if i == pair[0] else " Class B"
     return Security(
         security_id=i + 1,
         code=tickers.last(i),
-        name=companies.names[leader] + letter,
-        sector=companies.sectors[leader],
-        industry=companies.industries[leader],
-        issuer=companies.names[leader],
-        group_code="" if pair is None else companies.tickers[leader],
-        group_units=1.0 if pair is None or i != leader else pair[2],
+        name=companies.names[i] + letter,
+        sector=companies.sectors[i],
+        industry=companies.industries[i],
+        issuer=companies.names[i],
+        group_code="" if pair is None else companies.tickers[pair[0]],
+        group_units=1.0 if pair is None or i != pair[0] else pair[2],
     )
