@@ -24,6 +24,12 @@ def test_weights_are_bought_at_each_file_and_held() -> None:
     assert level[1:].tolist() == pytest.approx([1.0, 1.0, 1.2, 1.2])
 
 
+def test_a_name_without_a_price_is_left_out() -> None:
+    adjusted = np.array([[10.0, np.nan], [11.0, np.nan], [12.0, 5.0], [12.0, 5.0], [12.0, 5.0]])
+    level = index_level(_market(adjusted, {0: [0.5, 0.5]}), "TWO")
+    assert level.tolist() == pytest.approx([1.0, 1.1, 1.2, 1.2, 1.2])
+
+
 def _market(adjusted: np.ndarray, files: dict[int, list[float]]) -> MarketHistory:
     days = np.array(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"], "M8[D]")
     prices = PriceHistory(
