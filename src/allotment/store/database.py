@@ -30,6 +30,7 @@ from allotment.store.server import Server
 from allotment.store.session import FirmStore, MarketStore, connect
 
 SHARED_MARKET = "market"
+LOCK_SECONDS = 60.0  # how long a change of schemas waits for other programs
 _FIRM = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _MARKET = re.compile(r"market(_[a-z0-9_]{1,30})?")
 _LOCAL_ACTOR = "local"
@@ -314,7 +315,7 @@ class Store:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """What PostgreSQL refuses, as a sentence."""
-        self.owner.execute("SET lock_timeout = '60s'")
+        self.owner.execute("SELECT set_config('lock_timeout', %s, false)", [f"{1000 * LOCK_SECONDS:.0f}ms"])
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
