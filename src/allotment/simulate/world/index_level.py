@@ -12,7 +12,8 @@ def index_level(market: MarketHistory, index_code: str) -> Floats:
     """Total-return level by session, shape (T,); 1 at the first file, NaN before it.
 
     The weights of each file are bought at its close and held until the next one; a name that
-    stops trading in between stays at its last value.
+    stops trading in between stays at its last value, one without a price on the file's day is
+    left out.
     """
     prices = market.prices
     level = np.full(prices.sessions.shape[0], np.nan)
@@ -23,8 +24,9 @@ def index_level(market: MarketHistory, index_code: str) -> Floats:
     for weights, start, end in zip(files, rows, ends, strict=True):
         columns = np.searchsorted(prices.security_ids, weights.security_ids)
         held = prices.adjusted_usd[start : end + 1, columns]
-        growth = _carried_forward(held) / held[0]
-        path = growth @ weights.weight
+        priced = ~np.isnan(held[0])
+        growth = _carried_forward(held[:, priced]) / held[0, priced]
+        path = growth @ weights.weight[priced]
         level[start : end + 1] = reached * path / path[0]
         reached = float(level[end])
     return level
