@@ -108,10 +108,10 @@ def make_book(
         policy.share_fractional,
         policy.account_usd_min,
         policy.account_usd_max,
-        sessions[first:],
+        sessions,
+        first,
         rng,
     )
-    people.opened_ix[:] += first
     members = np.flatnonzero((tape.bench[bench_row[-1]] > 0.0) & tape.trades[-1])
     taxable = np.array([a.kind is AccountKind.TAXABLE for a in people.accounts])
     kept = draw_kept(people, taxable, members, policy.share_of_executives, tape, rng)

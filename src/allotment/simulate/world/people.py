@@ -66,22 +66,26 @@ def draw_people(
     usd_min: float,
     usd_max: float,
     sessions: Dates,
+    first: int,
     rng: np.random.Generator,
 ) -> People:
-    """`n_accounts` accounts in households of one to four; sessions end with the book's day."""
+    """`n_accounts` accounts in households of one to four, opened from session `first` on.
+
+    sessions end with the book's day.
+    """
     sizes = _household_sizes(n_accounts, rng)
     kinds = [kind for kind, _ in _FURTHER_KINDS]
     chances = [chance for _, chance in _FURTHER_KINDS]
     households: list[Household] = []
     taxpayers: list[Taxpayer] = []
     accounts: list[Account] = []
-    size_usd, opened_ix = np.zeros(n_accounts), _openings(n_accounts, sessions, rng)
+    size_usd, opened_ix = np.zeros(n_accounts), first + _openings(n_accounts, sessions.shape[0] - first, rng)
     for number, size in enumerate(sizes, start=1):
         households.append(Household(household_id=number, code=f"H{number:05d}", name=f"Household {number}"))
-        first = len(accounts)
-        size_usd[first : first + size] = _sizes_usd(size, usd_min, usd_max, rng)
+        begin = len(accounts)
+        size_usd[begin : begin + size] = _sizes_usd(size, usd_min, usd_max, rng)
         people = _taxpayers(
-            number, len(taxpayers) + 1, size, float(size_usd[first : first + size].max()), rng
+            number, len(taxpayers) + 1, size, float(size_usd[begin : begin + size].max()), rng
         )
         taxpayers.extend(people)
         venue = VENUES[0] if rng.random() < share_fractional else VENUES[1]
@@ -131,9 +135,9 @@ def _household_sizes(n_accounts: int, rng: np.random.Generator) -> list[int]:
     return sizes
 
 
-def _openings(n_accounts: int, sessions: Dates, rng: np.random.Generator) -> Ints:
+def _openings(n_accounts: int, n_sessions: int, rng: np.random.Generator) -> Ints:
     """Sessions of opening: a sixth on the first days, a tenth in the last year, a few just now."""
-    final = sessions.shape[0] - 1
+    final = n_sessions - 1
     when = rng.random(n_accounts)
     spread = rng.integers(0, max(final - 252, 1), n_accounts)
     early = rng.integers(0, min(20, final), n_accounts)
