@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import tempfile
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -46,7 +51,9 @@ def test_the_shared_market_is_never_dropped(store) -> None:
 
 
 def test_dropping_an_unknown_firm_is_nothing(store) -> None:
+    before = schemas(store)
     store.drop_firm("nobody")
+    assert schemas(store) == before
 
 
 @pytest.mark.parametrize("name", ["", "Ours", "a-b", "x; DROP", "1st", "a" * 31, 'q"q'])
@@ -76,7 +83,7 @@ def test_a_lost_password_is_replaced(store, firm, settings) -> None:
     firm.close()
     secret_file.forget(settings.home / "secrets.json", "allotment_firm_ours")
     with store.firm("ours") as session:
-        session.connection().execute("SELECT 1")
+        assert session.connection().execute("SELECT 1").fetchone() == (1,)
 
 
 def test_passwords_that_others_may_read_are_refused(store, firm, settings) -> None:
@@ -113,6 +120,19 @@ def test_programs_that_open_and_create_at_once(settings, store) -> None:
     assert set(names) <= {one.name for one in store.firms()}
     for name in names:
         store.drop_firm(name)
+
+
+def test_a_server_killed_this_moment_is_started_again() -> None:
+    home = Path(tempfile.mkdtemp(prefix="allotment-test-"))
+    home.chmod(0o755)
+    own = Settings(home=home)
+    with Store.open(own) as store:
+        store.create_firm("kept")
+    os.kill(Server(home).state().pid, signal.SIGKILL)  # and do not wait until it is dead
+    with Store.open(own) as again:
+        assert [one.name for one in again.firms()] == ["kept"]
+    Server(home).stop()
+    shutil.rmtree(home)
 
 
 def test_any_other_server_by_its_url(settings, store, tmp_path) -> None:
