@@ -14,6 +14,7 @@ generated and kept in HOME/secrets.json; a role whose password is not there gets
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ LOCK_SECONDS = 60.0  # how long a change of schemas waits for other programs
 _FIRM = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _MARKET = re.compile(r"market(_[a-z0-9_]{1,30})?")
 _LOCAL_ACTOR = "local"
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,7 @@ class Store:
         Raises StoreError when the server does not start or refuses.
         """
         settings.home.mkdir(parents=True, exist_ok=True)
-        url = settings.database_url
-        if not url:
-            server = Server(settings.home)
-            server.start()
-            url = server.owner_url()
-        owner = connect(url)
+        owner, url = _reach(settings)
         try:
             _refuse_superuser(owner)
             store = cls(settings, owner, url)
@@ -327,6 +324,22 @@ class Store:
         finally:
             if not self.owner.broken:
                 self.owner.execute("RESET lock_timeout")
+
+
+def _reach(settings: Settings) -> tuple[psycopg.Connection[Any], str]:
+    """A connection as the owner, and its URL."""
+    if settings.database_url:
+        return connect(settings.database_url), settings.database_url
+    server = Server(settings.home)
+    server.start()
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return connect(server.owner_url()), server.owner_url()
+        except StoreError:
+            # Killed this moment, it may have looked alive: the next start sees it dead.
+            time.sleep(0.2)
+            server.start()
+    return connect(server.owner_url()), server.owner_url()
 
 
 def _check_market(name: str) -> None:
