@@ -12,7 +12,8 @@ import pytest
 
 from allotment.book.lots import Lots
 from allotment.feeds.export import BookRecords, Format, write_folder
-from allotment.jobs.importing import FileState, ImportReport, ImportRequest, bench, import_files
+from allotment.jobs.import_bench import bench
+from allotment.jobs.importing import FileState, ImportReport, ImportRequest, import_files
 from allotment.market.index import WeightKind
 from allotment.settings import Settings
 from allotment.simulate.world.book import BookPolicy, make_book

@@ -34,9 +34,9 @@ def store() -> Result:
 
 def imports() -> Result:
     """Three million lots from CSV to stored lots."""
-    from allotment.jobs import importing
+    from allotment.jobs import import_bench
 
-    return dict(importing.bench())
+    return dict(import_bench.bench())
 
 
 def optimize() -> Result:

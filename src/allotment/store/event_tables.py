@@ -12,7 +12,7 @@ import numpy as np
 from psycopg import sql
 
 from allotment.errors import DataError
-from allotment.ledger.events import Events, EventTerms, LotsPayload
+from allotment.ledger.events import EventKind, Events, EventTerms, LotsPayload
 from allotment.store import packed
 from allotment.store.array_wire import Blobs
 from allotment.store.binary_copy import Json, Slices
@@ -100,6 +100,12 @@ def last_sequence(firm: FirmStore) -> int:
     found = firm.connection().execute("SELECT next_seq - 1 FROM ledger_head").fetchone()
     assert found is not None
     return int(found[0])
+
+
+def accounts_with(firm: FirmStore, kind: EventKind) -> frozenset[int]:
+    """Accounts that have an event of the kind."""
+    found = firm.connection().execute("SELECT DISTINCT account_id FROM event WHERE kind = %s", [int(kind)])
+    return frozenset(account for (account,) in found)
 
 
 def load_events(

@@ -85,25 +85,47 @@ def save_prices(market: MarketStore, prices: PriceHistory, market_cap_usd: Float
     """
     if not prices.sessions.shape[0]:
         return 0
-    caps = np.full(prices.close_micros.shape, np.nan) if market_cap_usd is None else market_cap_usd
-    assert caps.shape == prices.close_micros.shape
-    t, n = np.nonzero((prices.close_micros > 0) | np.isfinite(prices.adjusted_usd))
+    rows = _price_rows(prices, market_cap_usd)
     with market.writing("prices") as connection:
         connection.execute(
             "DELETE FROM price WHERE session BETWEEN %s AND %s AND security_id = ANY(%s)",
             [day(prices.sessions[0]), day(prices.sessions[-1]), prices.security_ids.tolist()],
         )
-        return market.copy_in(
-            "price",
-            {
-                "session": prices.sessions[t],
-                "security_id": prices.security_ids[n],
-                "close_micros": prices.close_micros[t, n],
-                "adjusted_usd": prices.adjusted_usd[t, n],
-                "volume": prices.volume[t, n],
-                "market_cap_usd": caps[t, n],
-            },
+        return market.copy_in("price", rows)
+
+
+def correct_prices(market: MarketStore, prices: PriceHistory, market_cap_usd: Floats | None = None) -> int:
+    """Write the cells that have a price over those of the same session and security; returns the rows.
+
+    Every other cell of the market stays as it was.
+    """
+    rows = _price_rows(prices, market_cap_usd)
+    with market.writing("prices") as connection:
+        connection.execute(
+            "CREATE TEMPORARY TABLE given_price (session date, security_id bigint) ON COMMIT DROP"
         )
+        market.copy_in("given_price", {name: rows[name] for name in ("session", "security_id")})
+        connection.execute(
+            "DELETE FROM price USING given_price AS given"
+            " WHERE price.session = given.session AND price.security_id = given.security_id"
+        )
+        connection.execute("DROP TABLE given_price")  # the next block of the same transaction has its own
+        return market.copy_in("price", rows)
+
+
+def _price_rows(prices: PriceHistory, market_cap_usd: Floats | None) -> dict[str, Any]:
+    """The cells that have a price, as columns."""
+    caps = np.full(prices.close_micros.shape, np.nan) if market_cap_usd is None else market_cap_usd
+    assert caps.shape == prices.close_micros.shape
+    t, n = np.nonzero((prices.close_micros > 0) | np.isfinite(prices.adjusted_usd))
+    return {
+        "session": prices.sessions[t],
+        "security_id": prices.security_ids[n],
+        "close_micros": prices.close_micros[t, n],
+        "adjusted_usd": prices.adjusted_usd[t, n],
+        "volume": prices.volume[t, n],
+        "market_cap_usd": caps[t, n],
+    }
 
 
 def load_prices(session: Session, start: date, end: date, security_ids: Ints | None = None) -> PriceHistory:

@@ -63,6 +63,10 @@ class Session:
         with connection.transaction():
             yield connection
 
+    def take_turns(self, what: str) -> None:
+        """Wait until nobody else does `what` in this schema; until the end of the transaction."""
+        self.connection().execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{what} {self.schema}"])
+
     def rows(
         self, record: type[_Record], query: sql.SQL | sql.Composed, parameters: Sequence[object] = ()
     ) -> list[_Record]:

@@ -1,0 +1,134 @@
+"""What each kind of file becomes: facts of the market, records of clients, opening events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+
+from allotment.book.household import Sleeve
+from allotment.errors import DataError
+from allotment.feeds import book_files, market_files, opening_files
+from allotment.feeds.references import Known, SecurityLookup
+from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
+from allotment.feeds.table import Table
+from allotment.jobs.posting import post
+from allotment.ledger.events import EventKind
+from allotment.risk.exposures import NAMES as EXPOSURES
+from allotment.store import book_tables, event_tables, index_tables, market_tables
+from allotment.store.session import FirmStore, MarketStore
+
+Advance = Callable[[str, int, int], None]
+
+
+def load(
+    firm: FirmStore, market: MarketStore, table: Table, asof: date, sha256: str, advance: Advance
+) -> None:
+    """Resolve a checked table and write it; call it in the transaction of its file.
+
+    Raises BadFileError with every row that does not fit what is stored.
+    """
+    kind = table.schema.kind
+    if kind in MARKET_KINDS:
+        _load_market(market, table)
+        return
+    assert kind in BOOK_KINDS
+    known = _known(firm, kind, asof)
+    if kind == "venues":
+        book_tables.save_venues(firm, book_files.venues(table))
+    elif kind == "households":
+        book_tables.save_households(firm, book_files.households(table, known))
+    elif kind == "taxpayers":
+        book_tables.save_taxpayers(firm, book_files.taxpayers(table, known))
+    elif kind == "accounts":
+        book_tables.save_accounts(firm, book_files.accounts(table, known))
+    elif kind == "sleeves":
+        book_tables.save_sleeves(firm, book_files.sleeves(table, known))
+    elif kind == "mandates":
+        book_tables.save_mandates(firm, book_files.mandates(table, known, asof))
+    elif kind == "cash":
+        post(firm, opening_files.cash(table, known, asof), source=f"cash {sha256}", advance=advance)
+    else:
+        post(firm, opening_files.lots(table, known, asof), source=f"lots {sha256}", advance=advance)
+
+
+def _load_market(market: MarketStore, table: Table) -> None:
+    kind = table.schema.kind
+    securities = market_tables.load_securities(market)
+    if kind == "securities":
+        known = {security.code: security.security_id for security in securities}
+        market_tables.save_securities(market, market_files.securities(table, known))
+        return
+    lookup = SecurityLookup(securities, market_tables.load_identifiers(market))
+    if kind == "identifiers":
+        market_tables.save_identifiers(market, market_files.identifiers(table, lookup))
+    elif kind == "prices":
+        for block in market_files.price_blocks(table, lookup):
+            market_tables.correct_prices(market, block.prices, block.market_cap_usd)
+    elif kind == "index_weights":
+        index_tables.save_index_weights(market, market_files.index_weights(table, lookup))
+    elif kind == "corporate_actions":
+        market_tables.save_actions(market, market_files.corporate_actions(table, lookup))
+    else:
+        for scores in market_files.scores(table, lookup):
+            index_tables.save_scores(market, scores.name, scores.day, scores.security_ids, scores.values)
+
+
+def _known(firm: FirmStore, kind: str, asof: date) -> Known:
+    """What the kind may refer to."""
+    needs = {kind, *SCHEMAS[kind].needs}
+
+    def begun(by: EventKind, matters_to: set[str]) -> frozenset[int]:
+        return event_tables.accounts_with(firm, by) if kind in matters_to else frozenset()
+
+    securities = market_tables.load_securities(firm) if "securities" in needs else ()
+    names = market_tables.load_identifiers(firm) if "securities" in needs else ()
+    vocabulary = {}
+    if kind == "mandates":
+        ids = np.array([security.security_id for security in securities], np.int64)
+        scores = frozenset(index_tables.load_scores(firm, asof, ids))
+        vocabulary = {
+            "benchmark": frozenset(index_tables.index_codes(firm)),
+            "excluded_sectors": frozenset(security.sector for security in securities),
+            "excluded_industries": frozenset(security.industry for security in securities),
+            "excluded_flags": scores,
+            "tilts": scores | frozenset(EXPOSURES),
+        }
+    households = book_tables.load_households(firm) if "households" in needs else ()
+    taxpayers = book_tables.load_taxpayers(firm) if "taxpayers" in needs else ()
+    accounts = book_tables.load_accounts(firm) if "accounts" in needs else ()
+    sleeves = book_tables.load_sleeves(firm) if "sleeves" in needs else ()
+    return Known(
+        securities=SecurityLookup(securities, names),
+        venues=book_tables.load_venues(firm) if "venues" in needs else {},
+        households={one.code: one for one in households},
+        taxpayers={one.code: one for one in taxpayers},
+        accounts={one.code: one for one in accounts},
+        sleeves={one.code: one for one in sleeves},
+        vocabulary=vocabulary,
+        with_lots=begun(EventKind.OPENING, {"accounts", "lots"}),
+        with_cash=begun(EventKind.OPENING_CASH, {"accounts", "cash"}),
+    )
+
+
+def complete_sleeves(firm: FirmStore) -> None:
+    """Every account has at least one sleeve: where none was given, one of the account's name."""
+    with firm.transaction():
+        firm.take_turns("import")
+        sleeves = book_tables.load_sleeves(firm)
+        owners = {sleeve.account_id for sleeve in sleeves}
+        bare = [a for a in book_tables.load_accounts(firm) if a.account_id not in owners]
+        known = {sleeve.code: sleeve.sleeve_id for sleeve in sleeves}
+        codes = [account.code for account in bare]
+        taken = [code for code in codes if code in known]
+        if taken:
+            raise DataError(f"sleeve {taken[0]!r} belongs to another account than {taken[0]!r}; rename it.")
+        numbers = market_files.numbered(codes, known)
+        book_tables.save_sleeves(
+            firm,
+            [
+                Sleeve(sleeve_id=number, code=account.code, account_id=account.account_id)
+                for number, account in zip(numbers, bare, strict=True)
+            ],
+        )
