@@ -1,0 +1,101 @@
+"""What the main job looks like: every figure that is shown is a recorded one."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from allotment.book.household import Account, AccountKind
+from allotment.cli import show
+from allotment.jobs.summary import RunSummary
+from allotment.rebalance.explain import Explanation, NameTrade
+from allotment.rebalance.proposal import Reason
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    text = StringIO()
+    monkeypatch.setattr(show, "console", Console(file=text, width=120))
+    return text
+
+
+def summary(**changes: object) -> RunSummary:
+    figures: dict[str, object] = {
+        field.name: at + 1000 for at, field in enumerate(fields(RunSummary)) if field.name != "exceptions"
+    }
+    base = {"asof": "2025-06-30", "resumed": False, "exceptions": {}, "turnover": 0.123}
+    rates = {"tracking_error_before": 0.0234, "tracking_error_after": 0.0123}
+    return RunSummary(**(figures | base | rates | changes))
+
+
+def test_a_summary_names_what_matters(shown: StringIO) -> None:
+    figures = summary(accounts=412, loss_banked_usd=98_765.4, tax_this_year_saved_usd=-4_321.0)
+    show.summary(figures)
+    text = shown.getvalue()
+    for piece in ("412", "$98,765", "-$4,321", "1.23%", "before: 2.34%", "12.3%", "no tax advice"):
+        assert piece in text, piece
+    assert "To look at" not in text
+    assert "taken up" not in text
+
+
+def test_exceptions_and_a_run_taken_up_are_told(shown: StringIO) -> None:
+    show.summary(summary(exceptions={"no_price": 3, "books": 1}, resumed=True))
+    assert "3 no_price, 1 books" in shown.getvalue()
+    assert "taken up where it stopped" in shown.getvalue()
+
+
+def test_an_account_shows_its_exceptions_as_they_are(shown: StringIO) -> None:
+    found = Account(
+        account_id=1, code="A1", household_id=1, taxpayer_id=1, kind=AccountKind.ROTH_IRA,
+        venue_code="acme", opened=date(2020, 1, 2),
+    )  # fmt: skip
+    show.account(found, ["no price for [S03]"])
+    assert "roth_ira account, held at acme" in shown.getvalue()
+    assert "[S03]" in shown.getvalue()  # not taken for markup
+
+
+def trade(**changes: object) -> NameTrade:
+    values: dict[str, object] = {
+        "security_id": 1, "side": "sell", "shares": 1.0, "value_usd": 300.0, "n_lots": 2,
+        "gain_short_usd": -100.0, "gain_long_usd": 10.0, "tax_usd": -28.0, "cost_usd": 0.1,
+        "weight_before": 0.5, "weight_after": 0.2, "weight_index": 0.3,
+        "reason": Reason.HARVEST_LOSS, "why": "banks a loss",
+    }  # fmt: skip
+    return NameTrade(**(values | changes))
+
+
+def test_trades_are_rows_and_the_rest_is_counted(shown: StringIO, proposal_facts) -> None:
+    told = Explanation(
+        headline="Sell and buy.",
+        facts=("a fact",),
+        trades=(trade(), trade(security_id=2, side="buy", n_lots=0), trade(security_id=3)),
+    )
+    show.explanation(proposal_facts, told, {1: "ABC", 2: "DEF", 3: "GHI"}, rows=2)
+    text = shown.getvalue()
+    for piece in (
+        "Sell and buy.",
+        "a fact",
+        "ABC",
+        "2 lots",
+        "-$90",
+        "-$28",
+        "50.00%",
+        "banks a loss",
+        "DEF",
+    ):
+        assert piece in text, piece
+    assert "GHI" not in text
+    assert "1 smaller trades" in text
+
+
+@pytest.fixture
+def proposal_facts() -> object:
+    class Facts:
+        asof = date(2025, 6, 30)
+        value_cents = 1_000_000_00
+
+    return Facts()
