@@ -39,6 +39,6 @@ pytest_collect_file = Sybil(
         CodeBlockParser(language="console", evaluator=run_console),
         SkipParser(),
     ],
-    patterns=["docs/**/*.md", "README.md"],
+    patterns=["docs/*.md", "docs/*/*.md", "docs/*/*/*.md", "README.md"],
     path=str(ROOT),
 ).pytest()

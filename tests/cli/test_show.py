@@ -89,7 +89,7 @@ def test_trades_are_rows_and_the_rest_is_counted(shown: StringIO, proposal_facts
     ):
         assert piece in text, piece
     assert "GHI" not in text
-    assert "1 smaller trades" in text
+    assert "1 smaller trade (" in text
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_lots_of_a_name_are_one_line() -> None:
 
 def test_the_sentences_carry_the_figures() -> None:
     told = explain(proposal(trades()))
-    assert told.headline == "Sell $300 of 1 names and buy $100 of 1."
+    assert told.headline == "Sell $300 of one name and buy $100 of one name."
     text = " ".join(told.facts)
     for figure in (
         "2.00% to 1.00%",

@@ -85,7 +85,10 @@ def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str],
         console.print()
         console.print(_trades(told.trades[:rows], names))
     if len(told.trades) > rows:
-        console.print(f"… and {len(told.trades) - rows} smaller trades (--rows shows more)", style="dim")
+        more = len(told.trades) - rows
+        console.print(
+            f"… and {more} smaller {'trade' if more == 1 else 'trades'} (--rows shows more)", style="dim"
+        )
     console.print("\nTax as estimated for the decision; no tax advice.", style="dim")
 
 

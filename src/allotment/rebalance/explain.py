@@ -59,8 +59,8 @@ def explain(proposal: Proposal) -> Explanation:
         n_sold = len({t.security_id for t in trades if t.side == "sell"})
         n_bought = len({t.security_id for t in trades if t.side == "buy"})
         headline = (
-            f"Sell {_usd(_total(trades, 'sell'))} of {n_sold} names and buy "
-            f"{_usd(_total(trades, 'buy'))} of {n_bought}."
+            f"Sell {_usd(_total(trades, 'sell'))} of {_names(n_sold)} and buy "
+            f"{_usd(_total(trades, 'buy'))} of {_names(n_bought)}."
         )
     return Explanation(headline=headline, facts=tuple(_facts(proposal)), trades=trades)
 
@@ -128,6 +128,10 @@ def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
                 )
             )
     return tuple(sorted(lines, key=lambda line: -line.value_usd))
+
+
+def _names(count: int) -> str:
+    return "one name" if count == 1 else f"{count} names"
 
 
 def _total(trades: tuple[NameTrade, ...], side: str) -> float:
