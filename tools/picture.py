@@ -23,10 +23,12 @@ def main() -> None:
     from allotment.cli.app import app
 
     with TemporaryDirectory(prefix="allotment-picture-") as home:
+        output.console.print("[bold]$ make demo[/]")
         app(["--home", home, "demo"], standalone_mode=False)
+        output.console.print("\n[bold]$ allotment explain A000159 --rows 8[/]", highlight=False)
         app(["--home", home, "explain", "A000159", "--rows", "8"], standalone_mode=False)
         Server(Path(home)).stop()
-    drawn = output.console.export_svg(title="make demo, then: allotment explain A000159")
+    drawn = output.console.export_svg(title="Allotment")
     # The fonts that Rich names would be fetched from elsewhere; the reader's own will do.
     FILE.write_text(re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->", "", drawn, flags=re.DOTALL))
 

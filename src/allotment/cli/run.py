@@ -117,11 +117,12 @@ def demo(
         output.console.print(f"World built, stored and decided in {seconds_in_all:.1f} s.\n")
         if most is not None:
             output.console.print("Try next:", style="bold")
-            output.console.print(
-                f"  allotment explain {codes[most.account_id]}      the account that saves most tax"
-            )
-            output.console.print("  allotment rebalance --json       the same book again, for a program")
-            output.console.print("  allotment db status              where the data is")
+            for command, what in (
+                (f"allotment explain {codes[most.account_id]}", "the account that saves most tax"),
+                ("allotment rebalance --json", "the same book again, for a program"),
+                ("allotment db status", "where the data is"),
+            ):
+                output.console.print(f"  {command:<30}{what}", highlight=False)
 
     output.emit(asdict(summary) | {"seconds_in_all": seconds_in_all}, as_json=as_json, show=show_it)
     _leave(summary)
