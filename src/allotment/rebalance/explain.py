@@ -10,7 +10,7 @@ from allotment.rebalance.proposal import Proposal, ProposalState, Reason
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE
 
 _WHY = {
-    Reason.HARVEST_LOSS: "the loss is worth more than its cost",
+    Reason.HARVEST_LOSS: "banks a loss",
     Reason.EXCLUDED: "excluded by the mandate",
     Reason.OVER_LIMIT: "above its limit",
     Reason.REDUCE_OVERWEIGHT: "closer to the index",
