@@ -412,13 +412,14 @@ def fold_streams(
     account_start: Ints,
     family_size: Index,
     family_groups: Index,
+    lot: Matrix,
 ) -> tuple[Books, Matrix]:
     """Fold the streams of `tax.streams.Streams` one after the other.
 
-    account_start: (n_households + 1,) first account of each household. Returns the books, whose
-    rows, links, problems and flows are the result, and the open pieces (n_lots, STATUS + 1).
+    account_start: (n_households + 1,) first account of each household; lot: room for open pieces,
+    (any, STATUS + 1). Returns the books, whose rows, links, problems and flows are the result, and
+    the open pieces (n_lots, STATUS + 1).
     """
-    lot = np.empty((1024, c.STATUS + 1), np.int64)
     n_lots = 0
     for s in range(household.shape[0]):
         f.here[c.FIRST_ACCOUNT] = account_start[household[s]]

@@ -47,6 +47,7 @@ def fold_transactions(
         account_start.astype(np.int64),
         of.size,
         of.n_groups,
+        np.empty((len(transactions) + 64, c.STATUS + 1), np.int64),
     )
     folded = folded_of(books, lot, len(transactions), len(accounts))
     wrong = folded.conservation.difference()
@@ -91,8 +92,9 @@ def _books(n_rows: int, widest: int, of: Families) -> Books:
     n_lists = 2 * widest * n_securities
     return Books(
         piece=np.empty((4096, c.N_PIECE_COLUMNS), np.int64),
-        row=np.empty((n_rows // 2 + 64, c.N_ROW_COLUMNS), np.int64),
-        link=np.empty((n_rows // 16 + 64, c.N_LINK_COLUMNS), np.int64),
+        # Room that is not used is never touched, and costs nothing; growing costs a copy.
+        row=np.empty((2 * n_rows + 64, c.N_ROW_COLUMNS), np.int64),
+        link=np.empty((n_rows + 64, c.N_LINK_COLUMNS), np.int64),
         problem=np.empty((64, c.N_PROBLEM_COLUMNS), np.int64),
         counts=np.zeros(c.N_COUNTS, np.int64),
         head=np.empty(n_lists, np.int64),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from allotment.compiled import kernel
+from allotment.compiled import inner, kernel
 from allotment.tax import pieces as c
 from allotment.tax.pieces import Books, Matrix
 from allotment.units import Codes, Dates, Index, Ints
+
+_NOT_A_DAY = -(2**63)  # NaT as NumPy stores it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +117,6 @@ class Folded:
     conservation: Conservation
 
 
-def _dates(days: Ints) -> Dates:
-    return np.where(days == c.NO_DAY, np.datetime64("NaT", "D"), days.astype("M8[D]"))
-
-
 def folded_of(b: Books, lot: Matrix, n_transactions: int, n_accounts: int) -> Folded:
     """The books of all streams as columns, in an order that does not depend on the streams'."""
     n_rows, n_links, n_problems = (int(b.counts[i]) for i in (c.N_ROWS, c.N_LINKS, c.N_PROBLEMS))
@@ -153,58 +153,140 @@ def folded_of(b: Books, lot: Matrix, n_transactions: int, n_accounts: int) -> Fo
     )
 
 
+class _LotColumns(NamedTuple):
+    account: Index
+    sleeve: Index
+    security: Index
+    side: Codes
+    origin: Ints
+    quantity: Ints
+    basis: Ints
+    loss_basis: Ints
+    acquired: Ints
+    holding: Ints
+    purchased: Ints
+    purchase_id: Ints
+    absorbed: Codes
+    covered: Codes
+    basis_state: Codes
+
+
+class _DisposalColumns(NamedTuple):
+    sale: Ints
+    account: Index
+    security: Index
+    origin: Ints
+    day: Ints
+    quantity: Ints
+    proceeds: Ints
+    basis: Ints
+    disallowed: Ints
+    permanent: Ints
+    gain: Ints
+    long_term: Codes
+    acquired: Ints
+    holding: Ints
+    purchase_id: Ints
+    taxable: Codes
+    open_: Ints
+
+
+@inner
+def _day(day: int) -> int:
+    return _NOT_A_DAY if day == c.NO_DAY else day
+
+
+@kernel
+def _write_lots(lot: Matrix, order: Ints, out: _LotColumns) -> None:
+    for i in range(order.shape[0]):
+        r = order[i]
+        out.account[i], out.sleeve[i], out.security[i] = (
+            lot[r, c.ACCOUNT],
+            lot[r, c.SLEEVE],
+            lot[r, c.SECURITY],
+        )
+        out.side[i] = -1 if lot[r, c.STATUS] == c.SHORT else 1
+        out.origin[i], out.quantity[i] = lot[r, c.ORIGIN], lot[r, c.QUANTITY]
+        out.basis[i], out.loss_basis[i] = lot[r, c.BASIS], lot[r, c.LOSS_BASIS]
+        out.acquired[i], out.holding[i] = _day(lot[r, c.ACQUIRED]), _day(lot[r, c.HOLDING])
+        out.purchased[i], out.purchase_id[i] = _day(lot[r, c.PURCHASED]), lot[r, c.PURCHASE_ID]
+        out.absorbed[i], out.covered[i] = lot[r, c.ABSORBED], lot[r, c.COVERED]
+        out.basis_state[i] = lot[r, c.BASIS_STATE]
+
+
+@kernel
+def _write_disposals(row: Matrix, order: Ints, out: _DisposalColumns) -> None:
+    for i in range(order.shape[0]):
+        r = order[i]
+        out.sale[i], out.account[i], out.security[i] = (
+            row[r, c.R_SALE],
+            row[r, c.R_ACCOUNT],
+            row[r, c.R_SECURITY],
+        )
+        out.origin[i], out.day[i], out.quantity[i] = (
+            row[r, c.R_ORIGIN],
+            _day(row[r, c.R_DAY]),
+            row[r, c.R_QUANTITY],
+        )
+        out.proceeds[i], out.basis[i] = row[r, c.R_PROCEEDS], row[r, c.R_BASIS]
+        out.disallowed[i], out.permanent[i] = row[r, c.R_DISALLOWED], row[r, c.R_PERMANENT]
+        out.gain[i] = row[r, c.R_PROCEEDS] - row[r, c.R_BASIS] + row[r, c.R_DISALLOWED]
+        out.long_term[i], out.taxable[i] = row[r, c.R_LONG], row[r, c.R_TAXABLE]
+        out.acquired[i], out.holding[i] = _day(row[r, c.R_ACQUIRED]), _day(row[r, c.R_HOLDING])
+        out.purchase_id[i], out.open_[i] = row[r, c.R_PURCHASE_ID], row[r, c.R_OPEN]
+
+
+def _empty(n: int, kinds: Iterable[type]) -> Iterator[Any]:
+    return (np.empty(n, kind) for kind in kinds)
+
+
 def _lots(lot: Matrix, order: Ints) -> OpenLots:
-    columns = _columns(lot, order)
-
-    def column(i: int) -> Ints:
-        taken: Ints = columns[i]
-        return taken
-
+    wide, small = np.int64, np.int8
+    kinds = (*(np.int32,) * 3, small, *(wide,) * 8, *(small,) * 3)
+    out = _LotColumns(*_empty(order.shape[0], kinds))
+    _write_lots(lot, order, out)
     return OpenLots(
-        account_ix=column(c.ACCOUNT).astype(np.int32),
-        sleeve_ix=column(c.SLEEVE).astype(np.int32),
-        security_ix=column(c.SECURITY).astype(np.int32),
-        side=np.where(column(c.STATUS) == c.SHORT, -1, 1).astype(np.int8),
-        origin_row=column(c.ORIGIN),
-        quantity_nano=column(c.QUANTITY),
-        basis_cents=column(c.BASIS),
-        loss_basis_cents=column(c.LOSS_BASIS),
-        acquired=_dates(column(c.ACQUIRED)),
-        holding_from=_dates(column(c.HOLDING)),
-        purchased=_dates(column(c.PURCHASED)),
-        purchase_id=column(c.PURCHASE_ID),
-        absorbed=column(c.ABSORBED).astype(np.int8),
-        covered=column(c.COVERED).astype(np.int8),
-        basis_state=column(c.BASIS_STATE).astype(np.int8),
+        account_ix=out.account,
+        sleeve_ix=out.sleeve,
+        security_ix=out.security,
+        side=out.side,
+        origin_row=out.origin,
+        quantity_nano=out.quantity,
+        basis_cents=out.basis,
+        loss_basis_cents=out.loss_basis,
+        acquired=out.acquired.view("M8[D]"),
+        holding_from=out.holding.view("M8[D]"),
+        purchased=out.purchased.view("M8[D]"),
+        purchase_id=out.purchase_id,
+        absorbed=out.absorbed,
+        covered=out.covered,
+        basis_state=out.basis_state,
     )
 
 
 def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
-    columns = _columns(row, order)
-
-    def column(i: int) -> Ints:
-        taken: Ints = columns[i]
-        return taken
-
-    proceeds, basis, disallowed = column(c.R_PROCEEDS), column(c.R_BASIS), column(c.R_DISALLOWED)
+    wide, small = np.int64, np.int8
+    kinds = (wide, np.int32, np.int32, *(wide,) * 8, small, *(wide,) * 3, small, wide)
+    out = _DisposalColumns(*_empty(order.shape[0], kinds))
+    _write_disposals(row, order, out)
     return FoldedDisposals(
-        sale_row=column(c.R_SALE),
-        account_ix=column(c.R_ACCOUNT).astype(np.int32),
-        security_ix=column(c.R_SECURITY).astype(np.int32),
-        origin_row=column(c.R_ORIGIN),
-        day=_dates(column(c.R_DAY)),
-        quantity_nano=column(c.R_QUANTITY),
-        proceeds_cents=proceeds,
-        basis_cents=basis,
-        disallowed_cents=disallowed,
-        permanent_cents=column(c.R_PERMANENT),
-        gain_cents=proceeds - basis + disallowed,
-        long_term=column(c.R_LONG).astype(np.int8),
-        acquired=_dates(column(c.R_ACQUIRED)),
-        holding_from=_dates(column(c.R_HOLDING)),
-        purchase_id=column(c.R_PURCHASE_ID),
-        taxable=column(c.R_TAXABLE).astype(np.int8),
-        open_nano=column(c.R_OPEN),
+        sale_row=out.sale,
+        account_ix=out.account,
+        security_ix=out.security,
+        origin_row=out.origin,
+        day=out.day.view("M8[D]"),
+        quantity_nano=out.quantity,
+        proceeds_cents=out.proceeds,
+        basis_cents=out.basis,
+        disallowed_cents=out.disallowed,
+        permanent_cents=out.permanent,
+        gain_cents=out.gain,
+        long_term=out.long_term,
+        acquired=out.acquired.view("M8[D]"),
+        holding_from=out.holding.view("M8[D]"),
+        purchase_id=out.purchase_id,
+        taxable=out.taxable,
+        open_nano=out.open_,
     )
 
 
@@ -217,7 +299,7 @@ def _links(link: Matrix, link_row: Ints, order: Ints) -> FoldedLinks:
         sold_nano=link[order, c.L_SOLD],
         amount_cents=link[order, c.L_AMOUNT],
         permanent=link[order, c.L_PERMANENT].astype(np.int8),
-        matched=_dates(link[order, c.L_DAY]),
+        matched=link[order, c.L_DAY].view("M8[D]"),
     )
 
 
@@ -237,21 +319,3 @@ def _count_sort(keys: Ints, place: Ints, order: Ints) -> None:
     for i in range(keys.shape[0]):
         order[place[keys[i]]] = i
         place[keys[i]] += 1
-
-
-def _columns(matrix: Matrix, order: Ints) -> Matrix:
-    """The rows of the matrix in the order given, as columns: (n_columns, n_rows)."""
-    out = np.empty((matrix.shape[1], order.shape[0]), np.int64)
-    _transpose(matrix, order, out)
-    return out
-
-
-@kernel
-def _transpose(matrix: Matrix, order: Ints, out: Matrix) -> None:
-    # By blocks of rows that stay in the nearest cache while their columns are written.
-    n_rows, n_columns = order.shape[0], matrix.shape[1]
-    for first in range(0, n_rows, 64):
-        last = min(first + 64, n_rows)
-        for column in range(n_columns):
-            for i in range(first, last):
-                out[column, i] = matrix[order[i], column]
