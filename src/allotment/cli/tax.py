@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from allotment.cli import output
+from allotment.cli import output, tax_forms
 from allotment.errors import BadFileError, BadRow, UsageError
 from allotment.feeds.ledger_explain import explain_lot
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
@@ -17,6 +17,9 @@ from allotment.tax.folded import Folded
 app = typer.Typer(
     help="The tax law on ledger files: lots, wash sales, gains. No tax advice.", no_args_is_help=True
 )
+
+
+app.command("forms")(tax_forms.forms)
 
 
 @app.command("replay")
@@ -55,10 +58,10 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Tell the life of one lot, with the rule at each step."""
-    read, folded = _replayed(ledger)
-    if lot not in read.ids:
+    known, folded = _replayed(ledger)
+    if lot not in known.ids:
         raise UsageError(f"{ledger} has no transaction {lot!r}; a lot is named by the one that made it.")
-    steps = explain_lot(read, folded, lot)
+    steps = explain_lot(known, folded, lot)
     output.emit(
         {"lot": lot, "steps": steps, "notice": NOTICE},
         as_json=as_json,
@@ -69,6 +72,12 @@ def explain(
 
 
 def _replayed(file: Path) -> tuple[Ledger, Folded]:
+    ledger = read(file)
+    return ledger, replay(ledger)
+
+
+def read(file: Path) -> Ledger:
+    """The ledger of a file. Raises BadFileError with every mistake in it."""
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -76,8 +85,7 @@ def _replayed(file: Path) -> tuple[Ledger, Folded]:
             file=str(file), line=0, column="", found=f"not readable: {error}", remedy="give a text file"
         )
         raise BadFileError([row]) from None
-    ledger = read_ledger(text, str(file))
-    return ledger, replay(ledger)
+    return read_ledger(text, str(file))
 
 
 def _folders(ledgers: list[Path], out: Path) -> list[Path]:

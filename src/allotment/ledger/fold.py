@@ -16,11 +16,11 @@ from allotment.book.lots import Lots
 from allotment.compiled import kernel
 from allotment.ledger.events import AccountTable, EventKind, Events
 from allotment.ledger.translate import Translated, positions, translate
-from allotment.ledger.write import ranges
+from allotment.tax.confirmed import confirmed_lots
 from allotment.tax.fold import Folded, ProblemCode, fold_transactions
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.pretrade import WINDOW_DAYS, OpenClaims
-from allotment.tax.transactions import FoldPolicy, Kind, LotMethod, NamedLots, Scope
+from allotment.tax.transactions import FoldPolicy, Kind, Scope
 from allotment.units import NANO_PER_SHARE, Bools, Codes, Dates, Index, Ints, format_scaled, mul_div
 
 _SAYS = {
@@ -101,6 +101,7 @@ class Disposals:
     holding_from: Dates
     acquisition_id: Ints  # the purchase that the shares came from
     taxable: Codes  # 0: inside an IRA, no tax event
+    covered: Codes  # 1: the broker reports the basis
     open_nano: Ints  # shares of a loss that a purchase until day + 30 would still wash, splits included
 
     def __len__(self) -> int:
@@ -117,6 +118,7 @@ class WashLinks:
 
     disposal_ix: Ints  # row of Disposals whose loss is disallowed
     account_ix: Index  # account that holds the replacement
+    security_id: Ints  # of the replacement
     replacement_event: Ints  # the lot that replaced
     replacement_line: Index
     quantity_nano: Ints  # shares of the replacement used
@@ -174,7 +176,7 @@ def fold(
     told = translate(events, accounts, groups)
     by_broker = replace(policy, scope=Scope.ACCOUNT_CUSIP)
     broker = fold_transactions(told.transactions, told.accounts, told.groups, by_broker)
-    confirmed = replace(told.transactions, named=_confirmed(told, broker))
+    confirmed = replace(told.transactions, named=confirmed_lots(told.transactions, told.accounts, broker))
     taxpayer = fold_transactions(confirmed, told.accounts, told.groups, policy)
     return BookState(
         accounts=accounts,
@@ -183,31 +185,6 @@ def fold(
         cash_cents=_cash(told, broker, accounts),
         problems=_problems(told, broker, taxpayer),
     )
-
-
-def _confirmed(told: Translated, broker: Folded) -> NamedLots:
-    """Named lots for the sales whose method looks at basis or holding period: what the broker's
-    books relieved. First-in and last-in pick the same lots in both views."""
-    rows, accounts = told.transactions, told.accounts
-    method = np.where(rows.method >= 0, rows.method, accounts.method[rows.account_ix])
-    by_date = (method == LotMethod.FIFO) | (method == LotMethod.LIFO)
-    same = by_date & (accounts.fifo_by_holding[rows.account_ix] == 0)
-    named_count = np.diff(rows.named.start)
-    asks = (rows.kind == Kind.SELL) & ~same & (named_count == 0)
-    picked = asks[broker.disposals.sale_row]
-    if not picked.any():
-        return rows.named
-    pairs = np.stack([broker.disposals.sale_row[picked], broker.disposals.origin_row[picked]], axis=1)
-    lots, at = np.unique(pairs, axis=0, return_inverse=True)
-    quantity = _sum_by(at.ravel(), broker.disposals.quantity_nano[picked], len(lots))
-    count = named_count + np.bincount(lots[:, 0], minlength=len(rows))
-    start = np.concatenate([[0], np.cumsum(count)])
-    row, named_quantity = np.empty(int(start[-1]), np.int64), np.empty(int(start[-1]), np.int64)
-    is_new = np.repeat(asks, count)
-    old = ranges(rows.named.start, np.flatnonzero(~asks))
-    row[is_new], named_quantity[is_new] = lots[:, 1], quantity
-    row[~is_new], named_quantity[~is_new] = rows.named.row[old], rows.named.quantity_nano[old]
-    return NamedLots(start=start, row=row, quantity_nano=named_quantity)
 
 
 def _view(told: Translated, folded: Folded) -> View:
@@ -250,11 +227,13 @@ def _view(told: Translated, folded: Folded) -> View:
             holding_from=sold.holding_from,
             acquisition_id=sold.purchase_id,
             taxable=sold.taxable,
+            covered=sold.covered,
             open_nano=sold.open_nano,
         ),
         links=WashLinks(
             disposal_ix=links.disposal_ix,
             account_ix=links.account_ix,
+            security_id=security_ids[links.security_ix],
             replacement_event=told.event[links.origin_row],
             replacement_line=told.line[links.origin_row],
             quantity_nano=links.quantity_nano,

@@ -14,6 +14,7 @@ from allotment.tax.pieces import (
     ACCOUNT,
     ACQUIRED,
     BASIS,
+    COVERED,
     F_NO_EFFECT,
     F_PERMANENT,
     F_PROCEEDS,
@@ -30,6 +31,7 @@ from allotment.tax.pieces import (
     R_ACQUIRED,
     R_BASIS,
     R_CLAIM_NEXT,
+    R_COVERED,
     R_DAY,
     R_DISALLOWED,
     R_HOLDING,
@@ -88,7 +90,7 @@ def write_row(
     row[r, R_LONG] = 1 if day >= long_term_from(holding) else 0
     row[r, R_ACQUIRED], row[r, R_HOLDING] = piece[p, ACQUIRED], holding
     row[r, R_PURCHASE_ID], row[r, R_TAXABLE] = piece[p, PURCHASE_ID], taxable
-    row[r, R_OPEN], row[r, R_CLAIM_NEXT] = 0, NONE
+    row[r, R_OPEN], row[r, R_CLAIM_NEXT], row[r, R_COVERED] = 0, NONE, piece[p, COVERED]
     b.flow[taxable, F_PROCEEDS] += proceeds
     b.flow[taxable, F_RECOGNISED] += proceeds - basis + disallowed
     b.flow[taxable, F_PERMANENT] += permanent

@@ -61,6 +61,7 @@ class FoldedDisposals:
     holding_from: Dates
     purchase_id: Ints
     taxable: Codes
+    covered: Codes  # 1: the broker reports the basis
     open_nano: Ints
 
 
@@ -70,6 +71,7 @@ class FoldedLinks:
 
     disposal_ix: Ints
     account_ix: Index
+    security_ix: Index
     origin_row: Ints
     quantity_nano: Ints
     sold_nano: Ints
@@ -188,6 +190,7 @@ class _DisposalColumns(NamedTuple):
     holding: Ints
     purchase_id: Ints
     taxable: Codes
+    covered: Codes
     open_: Ints
 
 
@@ -232,6 +235,7 @@ def _write_disposals(row: Matrix, order: Ints, out: _DisposalColumns) -> None:
         out.disallowed[i], out.permanent[i] = row[r, c.R_DISALLOWED], row[r, c.R_PERMANENT]
         out.gain[i] = row[r, c.R_PROCEEDS] - row[r, c.R_BASIS] + row[r, c.R_DISALLOWED]
         out.long_term[i], out.taxable[i] = row[r, c.R_LONG], row[r, c.R_TAXABLE]
+        out.covered[i] = row[r, c.R_COVERED]
         out.acquired[i], out.holding[i] = _day(row[r, c.R_ACQUIRED]), _day(row[r, c.R_HOLDING])
         out.purchase_id[i], out.open_[i] = row[r, c.R_PURCHASE_ID], row[r, c.R_OPEN]
 
@@ -266,7 +270,7 @@ def _lots(lot: Matrix, order: Ints) -> OpenLots:
 
 def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
     wide, small = np.int64, np.int8
-    kinds = (wide, np.int32, np.int32, *(wide,) * 8, small, *(wide,) * 3, small, wide)
+    kinds = (wide, np.int32, np.int32, *(wide,) * 8, small, *(wide,) * 3, small, small, wide)
     out = _DisposalColumns(*_empty(order.shape[0], kinds))
     _write_disposals(row, order, out)
     return FoldedDisposals(
@@ -286,6 +290,7 @@ def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
         holding_from=out.holding.view("M8[D]"),
         purchase_id=out.purchase_id,
         taxable=out.taxable,
+        covered=out.covered,
         open_nano=out.open_,
     )
 
@@ -294,6 +299,7 @@ def _links(link: Matrix, link_row: Ints, order: Ints) -> FoldedLinks:
     return FoldedLinks(
         disposal_ix=link_row[order],
         account_ix=link[order, c.L_ACCOUNT].astype(np.int32),
+        security_ix=link[order, c.L_SECURITY].astype(np.int32),
         origin_row=link[order, c.L_ORIGIN],
         quantity_nano=link[order, c.L_QUANTITY],
         sold_nano=link[order, c.L_SOLD],

@@ -32,6 +32,7 @@ from allotment.tax.pieces import (
     L_PERMANENT,
     L_QUANTITY,
     L_ROW,
+    L_SECURITY,
     L_SOLD,
     LOSS_BASIS,
     N_CLAIMS,
@@ -121,6 +122,7 @@ def _link(b: Books, r: int, p: int, sold_nano: int, amount: int, is_lost: bool, 
     link[n, L_ROW], link[n, L_ACCOUNT], link[n, L_ORIGIN] = r, piece[p, ACCOUNT], piece[p, ORIGIN]
     link[n, L_QUANTITY], link[n, L_SOLD] = piece[p, QUANTITY], sold_nano
     link[n, L_AMOUNT], link[n, L_PERMANENT], link[n, L_DAY] = amount, 1 if is_lost else 0, day
+    link[n, L_SECURITY] = piece[p, SECURITY]
 
 
 @inner
