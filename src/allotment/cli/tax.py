@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from allotment.cli import output, tax_forms
+from allotment.cli import output, tax_diff, tax_forms
 from allotment.errors import BadFileError, BadRow, UsageError
 from allotment.feeds.ledger_explain import explain_lot
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
@@ -20,6 +20,7 @@ app = typer.Typer(
 
 
 app.command("forms")(tax_forms.forms)
+app.command("diff")(tax_diff.diff)
 
 
 @app.command("replay")

@@ -52,6 +52,7 @@ class Ledger:
 
     file: str
     ids: tuple[str, ...]  # of the transactions, by row
+    entries: Mapping[str, Mapping[str, Any]]  # as they stand in the file, by id
     symbols: tuple[str, ...]  # by security_ix
     account_names: tuple[str, ...]  # by account_ix
     transactions: Transactions
@@ -88,6 +89,7 @@ class _Reader:
         self.accounts = self._accounts(document.get("accounts"))
         self.policy = self._policy(document.get("policy"))
         self.rows: dict[str, _Row] = {}
+        self.entries: dict[str, Mapping[str, Any]] = {}
         for key in sorted(set(document) - {"accounts", "policy", "transactions", "schema_version"}):
             self.refuse("", f"unknown key {key!r}", "leave it out; see docs/reference/files/ledger-json.md")
         transactions = document.get("transactions")
@@ -153,6 +155,7 @@ class _Reader:
             self._fill(place, row, values)
             if len(self.mistakes) == before:
                 self.rows[str(key)] = row
+                self.entries[str(key)] = entry
         elif isinstance(key, str):
             self.rows.setdefault(key, _Row(kind=kind, day=day, symbol=symbol, account=0))
         return max(last, day)
@@ -384,6 +387,7 @@ def _columns(reader: _Reader) -> Ledger:
     return Ledger(
         file=reader.file,
         ids=ids,
+        entries=reader.entries,
         symbols=symbols,
         account_names=tuple(reader.accounts),
         transactions=transactions,
