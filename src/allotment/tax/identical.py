@@ -1,7 +1,7 @@
 """Which securities the wash-sale rule treats as one, and in what ratio.
 
 Law: 26 U.S.C. §1091(a), "substantially identical stock or securities". There is no bright
-line; the groups are data of the firm. Defaults and grey cases: docs/law/wash_sale.md.
+line; the groups are data of the firm. Defaults and grey cases: docs/law/wash-sale.md.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Self
 
 import numpy as np
 
+from allotment.compiled import kernel
 from allotment.market.security import Security
-from allotment.units import Index, Ints
+from allotment.units import Index, Ints, mul_div
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +69,25 @@ class IdenticalGroups:
             unit_parts=np.array(parts, np.int64),
             unit_whole=np.array(whole, np.int64),
         )
+
+
+def in_units(quantity_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
+    """Shares of the securities in rows `at` as units of their groups, half-up. Shape (n,)."""
+    return _scaled(quantity_nano, groups.unit_parts[at], groups.unit_whole[at])
+
+
+def in_shares(unit_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
+    """Units of their groups as shares of the securities in rows `at`, half-up. Shape (n,)."""
+    return _scaled(unit_nano, groups.unit_whole[at], groups.unit_parts[at])
+
+
+@kernel
+def _scale(quantity: Ints, parts: Ints, whole: Ints, out: Ints) -> None:
+    for i in range(quantity.shape[0]):
+        out[i] = mul_div(quantity[i], parts[i], whole[i])
+
+
+def _scaled(quantity: Ints, parts: Ints, whole: Ints) -> Ints:
+    out = np.empty(len(quantity), np.int64)
+    _scale(np.ascontiguousarray(quantity), np.ascontiguousarray(parts), np.ascontiguousarray(whole), out)
+    return out

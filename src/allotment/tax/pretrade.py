@@ -2,7 +2,8 @@
 
 Law: 26 U.S.C. §1091(a): 30 days before to 30 days after a loss sale, both ends included.
 For the optimiser and the screens; the figures come out of the same fold that posts trades.
-Not here: the price of a wash (`tax.year` has the rates).
+Planned purchases, the calendar, the price of a wash: `tax.wash_calendar`; the whole effect of a
+trade, by posting it: `tax.what_if`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 from allotment.book.lots import Lots
 from allotment.compiled import kernel
-from allotment.tax.identical import IdenticalGroups
-from allotment.units import Codes, Dates, Floats, Index, Ints, mul_div, shares, usd
+from allotment.tax.identical import IdenticalGroups, in_shares, in_units
+from allotment.units import Codes, Dates, Floats, Index, Ints, shares, usd
 
 WINDOW_DAYS = 30
 
@@ -96,7 +97,7 @@ def wash_state(
             account_ix=lots.account_ix,
             security_id=lots.security_id,
             quantity_nano=lots.quantity_nano,
-            unit_nano=_in_units(lots.quantity_nano, groups, at),
+            unit_nano=in_units(lots.quantity_nano, groups, at),
             purchased=lots.purchased,
             acquisition_id=lots.acquisition_id,
         ),
@@ -118,11 +119,11 @@ def by_name(state: WashState, household_ix: int, security_ids: Ints, groups: Ide
     loss = _sum_by(claims.group_ix[open_], claims.loss_cents[open_], n_groups)
     until = np.full(n_groups, -(2**31), np.int64)
     np.maximum.at(until, claims.group_ix[open_], claims.no_buy_until[open_].astype(np.int64))
-    exposed = _in_shares(exposed_units[group], groups, at)
+    exposed = in_shares(exposed_units[group], groups, at)
     with np.errstate(invalid="ignore", divide="ignore"):
         per_share = np.where(exposed > 0, usd(loss[group]) / shares(exposed), 0.0)
     return NameWash(
-        young_nano=_in_shares(young_units[group], groups, at),
+        young_nano=in_shares(young_units[group], groups, at),
         young_purchases=np.bincount(purchases[0], minlength=n_groups)[group].astype(np.int32),
         exposed_nano=exposed,
         loss_per_share_usd=per_share,
@@ -148,7 +149,7 @@ def clean_quantity(
     in_purchase = np.append(_sum_by(same.ravel(), young.unit_nano, len(purchases)), 0)
     total = in_group[_find(keys, lot_key)]
     own = in_purchase[_find_pair(purchases, lot_key, lots.acquisition_id)]
-    others = _in_shares(total - own, groups, at)
+    others = in_shares(total - own, groups, at)
     clean: Ints = np.maximum(0, lots.quantity_nano - others)
     return clean
 
@@ -200,22 +201,4 @@ def _add_by(at: Ints, amount: Ints, out: Ints) -> None:
 def _sum_by(at: Index | Ints, amount: Ints, n: int) -> Ints:
     out = np.zeros(n, np.int64)
     _add_by(at.astype(np.int64), np.ascontiguousarray(amount), out)
-    return out
-
-
-@kernel
-def _scale(quantity: Ints, parts: Ints, whole: Ints, out: Ints) -> None:
-    for i in range(quantity.shape[0]):
-        out[i] = mul_div(quantity[i], parts[i], whole[i])
-
-
-def _in_units(quantity_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
-    out = np.empty(len(quantity_nano), np.int64)
-    _scale(quantity_nano, groups.unit_parts[at], groups.unit_whole[at], out)
-    return out
-
-
-def _in_shares(unit_nano: Ints, groups: IdenticalGroups, at: Ints) -> Ints:
-    out = np.empty(len(unit_nano), np.int64)
-    _scale(np.ascontiguousarray(unit_nano), groups.unit_whole[at], groups.unit_parts[at], out)
     return out
