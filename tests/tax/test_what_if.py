@@ -43,7 +43,7 @@ def state_of(ledger: Ledger, asof: np.datetime64) -> tuple[WashState, Lots]:
         absorbed=open_.absorbed, covered=open_.covered, basis_state=open_.basis_state,
     )  # fmt: skip
     sold = folded.disposals
-    rows = np.flatnonzero((sold.open_nano > 0) & (sold.taxable == 1) & (sold.day <= asof))
+    rows = np.flatnonzero((sold.open_nano > 0) & (sold.taxable == 1))
     rows = rows[np.lexsort((sold.sale_row[rows], sold.day[rows]))]
     order = rows[np.argsort(ledger.groups.group_ix[sold.security_ix[rows]], kind="stable")]
     claims = OpenClaims(

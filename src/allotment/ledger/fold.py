@@ -301,7 +301,7 @@ def open_claims(state: BookState, groups: IdenticalGroups, asof: Dates) -> OpenC
     household_ix counts the households of `state.accounts` in ascending order.
     """
     sold = state.taxpayer.disposals
-    in_window = (sold.day <= asof) & (sold.day >= asof - WINDOW_DAYS)
+    in_window = (sold.day <= asof + WINDOW_DAYS) & (sold.day >= asof - WINDOW_DAYS)
     sold = sold.take(in_window & (sold.open_nano > 0) & (sold.taxable == 1))
     households = np.unique(state.accounts.household_ids)
     household = positions(households, state.accounts.household_ids[sold.account_ix])

@@ -88,7 +88,8 @@ def wash_state(
     household = household_of_account[lots.account_ix]
     order = np.lexsort((lots.origin_event, lots.purchased, groups.group_ix[at], household))
     lots, at = lots.take(order), at[order]
-    current = (claims.sold <= asof) & (claims.sold >= asof - WINDOW_DAYS)
+    # Worthless shares count as sold on 31 December: a purchase of the 30 days before washes them.
+    current = (claims.sold <= asof + WINDOW_DAYS) & (claims.sold >= asof - WINDOW_DAYS)
     return WashState(
         asof=asof,
         young=YoungShares(
