@@ -198,7 +198,7 @@ class _Reader:
             if len(names) > 1 and "A" not in names and kind != "transfer":
                 self.refuse(place, "account is missing", f"give one of {', '.join(names)}")
             return names.index("A") if "A" in names else 0
-        if given not in self.accounts:
+        if not isinstance(given, str) or given not in self.accounts:
             if kind != "transfer":
                 self.refuse(place, f"unknown account {given!r}", f"known are {', '.join(names)}")
             return 0
@@ -268,9 +268,12 @@ _WITH_TERMS = frozenset({FIELDS[name][0] for name in ACTIONS} | {Kind.EXERCISE_R
 def read_ledger(text: str, file: str) -> Ledger:
     """The ledger in a file. Raises BadFileError with every mistake."""
     try:
-        document = json.loads(text, parse_float=str)
+        document = json.loads(text, parse_float=str, parse_int=str)  # exact, and of any length
     except json.JSONDecodeError as error:
         row = BadRow(file=file, line=error.lineno, column="", found=f"no JSON: {error.msg}", remedy="mend it")
+        raise BadFileError([row]) from None
+    except RecursionError:
+        row = BadRow(file=file, line=0, column="", found="nested a thousandfold", remedy="give a ledger")
         raise BadFileError([row]) from None
     if not isinstance(document, dict):
         row = BadRow(file=file, line=0, column="", found="no JSON object", remedy="give one")

@@ -22,6 +22,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "fifo_key": ("acquired", "holding_from"),
 }
 
+_MOST_PARTS = 10**9
+_LONGEST_NUMBER = 24  # characters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayPolicy:
@@ -75,19 +78,13 @@ def _read_groups(given: Any, mistakes: list[tuple[str, str]]) -> tuple[Mapping[s
         mistakes.append((f"si_groups is {given!r}", "give a list of groups"))
         given = []
     for group in given:
-        members = (
-            group if isinstance(group, dict) else dict.fromkeys(group, 1) if isinstance(group, list) else {}
-        )
         units = {}
-        for symbol, unit in members.items():
-            try:
-                units[symbol] = Fraction(str(unit))
-            except ValueError:
-                mistakes.append((f"si_groups: {unit!r} units of {symbol}", "give a positive number"))
+        for symbol, unit in _members(group).items():
+            found = _units(unit)
+            if found is None:
+                mistakes.append((f"si_groups: {unit!r} units of {symbol}", "give a number such as 1 or 1500"))
                 continue
-            if units[symbol] <= 0:
-                mistakes.append((f"si_groups: {unit!r} units of {symbol}", "give a positive number"))
-                units[symbol] = Fraction(1)
+            units[symbol] = found
             if symbol in seen:
                 mistakes.append((f"si_groups: {symbol} stands in two groups", "give every symbol one group"))
             seen.add(symbol)
@@ -96,3 +93,25 @@ def _read_groups(given: Any, mistakes: list[tuple[str, str]]) -> tuple[Mapping[s
         else:
             mistakes.append((f"si_groups has {group!r}", "give a list of symbols or {symbol: units}"))
     return tuple(groups)
+
+
+def _members(group: Any) -> dict[str, Any]:
+    """Symbols of a group, with their units; nothing when it is no group."""
+    if isinstance(group, dict):
+        return group
+    if isinstance(group, list) and all(isinstance(symbol, str) and symbol for symbol in group):
+        return dict.fromkeys(group, 1)
+    return {}
+
+
+def _units(given: Any) -> Fraction | None:
+    """A positive number, its parts up to a thousand million; None for anything else."""
+    text = str(given)
+    if len(text) > _LONGEST_NUMBER or "e" in text.lower():
+        return None
+    try:
+        units = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+    within = 0 < units.numerator <= _MOST_PARTS and units.denominator <= _MOST_PARTS
+    return units if within else None
