@@ -66,7 +66,7 @@ def _replay(text: str, accounts: dict[str, Any] | None = None, **policy: Any) ->
                 [lot.split("*") for lot in value.split(",")]
                 if name == "lots"
                 else value == "true"
-                if name == "allocate"
+                if name in ("allocate", "final")
                 else value
             )
         transactions.append(entry)

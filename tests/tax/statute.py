@@ -334,25 +334,47 @@ class Household:
                     lot.purchased = None
             self.in_lieu(entry, account, entry["to"], sale, day)
         elif kind == "spinoff":
-            child_value = half_up(Fraction(entry["child_fmv"]) * ratio * NANO)
-            parent_value = half_up(Fraction(entry["parent_fmv"]) * NANO)
-            for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
-                child = copy(lot)
-                child.symbol, child.qty, child.purchased = entry["child"], qty, None
-                for name in ("basis", "loss_basis"):
-                    moved = share(getattr(lot, name), child_value, child_value + parent_value)
-                    setattr(child, name, moved)
-                    setattr(lot, name, getattr(lot, name) - moved)
-                self.add(child)
-            self.in_lieu(entry, account, entry["child"], sale, day)
-        elif kind == "roc":
+            self.spin(entry, account, lots, ratio, sale, day)
+        elif kind in ("taxable_merger", "taxable_spinoff"):
+            self.taxed(entry, account, lots, ratio, sale, day)
+        elif kind == "roc" or (kind == "liquidation" and not entry.get("final")):
             self.return_capital(entry, lots, sale, day)
-        elif kind in ("cash_merger", "worthless"):
+        elif kind in ("cash_merger", "worthless", "liquidation"):
             held = sum(lot.qty for lot in lots)
-            price = Fraction(entry.get("cash", "0"))
+            price = Fraction(entry.get("cash") or entry.get("per_share") or "0")
             sold = date(day.year, 12, 31) if kind == "worthless" else day
             amount = half_up(Fraction(held, NANO) * price * 100)
             self.sell([self.close(lot, lot.qty) for lot in lots], sale, sold, amount)
+
+    def spin(
+        self, entry: dict[str, Any], account: str, lots: list[Lot], ratio: Fraction, sale: int, day: date
+    ) -> None:
+        child_value = half_up(Fraction(entry["child_fmv"]) * ratio * NANO)
+        parent_value = half_up(Fraction(entry["parent_fmv"]) * NANO)
+        for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
+            child = copy(lot)
+            child.symbol, child.qty, child.purchased = entry["child"], qty, None
+            for name in ("basis", "loss_basis"):
+                moved = share(getattr(lot, name), child_value, child_value + parent_value)
+                setattr(child, name, moved)
+                setattr(lot, name, getattr(lot, name) - moved)
+            self.add(child)
+        self.in_lieu(entry, account, entry["child"], sale, day)
+
+    def taxed(
+        self, entry: dict[str, Any], account: str, lots: list[Lot], ratio: Fraction, sale: int, day: date
+    ) -> None:
+        held = sum(lot.qty for lot in lots)
+        qty = half_up(held * ratio)
+        value = half_up(Fraction(qty, NANO) * Fraction(entry.get("to_fmv") or entry["child_fmv"]) * 100)
+        new_lot = Lot(sale, account, entry.get("to") or entry["child"], qty, value, day)
+        if entry["type"] == "taxable_spinoff":
+            new_lot.purchased = None
+            self.add(new_lot)
+            return
+        cash = half_up(Fraction(held, NANO) * Fraction(entry.get("cash", "0")) * 100)
+        self.sell([self.close(lot, lot.qty) for lot in lots], sale, day, cash + value)
+        self.purchase(new_lot, day)
 
     def boot(self, entry: dict[str, Any], lots: list[Lot], ratio: Fraction, sale: int, day: date) -> None:
         left = sum(lot.qty for lot in lots)
@@ -408,7 +430,11 @@ class Household:
             while one_year_on(lot.hp) > day:
                 lot.hp -= timedelta(days=1)
             self.add(lot)
-        elif kind in ("sell", "donate", "transfer"):
+        elif kind in ("option_sell", "option_expire"):
+            qty = entry["contracts"]
+            sale = {"type": "sell", "symbol": entry["option"], "qty": str(Fraction(qty) * 100)}
+            self.leave(key, {"amount": "0", **entry, **sale}, keys, account, day)
+        elif kind in ("sell", "donate", "transfer", "split_off", "ira_distribution"):
             self.leave(key, entry, keys, account, day)
         elif kind == "option_exercise":
             self.exercise(key, entry, account, day)
@@ -439,6 +465,17 @@ class Household:
             for lot in closed:
                 lot.account = entry["to"]
                 self.lots.append(lot)
+        elif kind == "split_off":
+            new, _, old = entry["ratio"].partition(":")
+            closed.sort(key=lambda lot: (lot.acq, lot.hp, lot.key, lot.birth))
+            for lot, received in zip(
+                closed, self.scaled(closed, Fraction(new) / Fraction(old or "1")), strict=True
+            ):
+                lot.symbol, lot.qty, lot.purchased = entry["to"], received, None
+                self.lots.append(lot)
+        elif kind == "ira_distribution":
+            qty, value = nano(entry["qty"]), cents(entry["fmv"])
+            self.purchase(Lot(key, entry["to"], symbol, qty, value, day), day)
 
     def exercise(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
         closed = self.relieve(

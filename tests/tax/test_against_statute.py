@@ -30,6 +30,8 @@ NANO = 10**9
 
 KINDS = ["buy"] * 6 + ["sell"] * 6 + ["split", "gift_in", "inherit", "transfer", "donate", "spinoff", "roc"]
 KINDS += ["mixed_merger", "stock_merger", "option_buy", "cash_merger", "worthless"]
+KINDS += ["taxable_merger", "taxable_spinoff", "liquidation", "split_off", "ira_distribution", "option_sell"]
+LEAVING = ("sell", "donate", "transfer", "split_off", "ira_distribution")
 GROUPS = {"si_groups": [["X", "Y"]]}
 Draw = st.DrawFn
 Entry = dict[str, Any]
@@ -42,6 +44,7 @@ class Desk:
         self.transactions: list[Entry] = []
         self.held: dict[tuple[str, str], int] = {}
         self.lots: dict[str, dict[tuple[str, str], int]] = {}
+        self.under: dict[str, str] = {}  # the stock of each call
 
     def add(self, entry: Entry) -> None:
         self.transactions.append(entry)
@@ -81,10 +84,14 @@ def leaving(draw: Draw, desk: Desk, kind: str, at: tuple[str, str], qty: int, am
         lot, most = draw(st.sampled_from(here))
         qty = min(qty, most)
         entry["lots"] = [[lot, nano_text(qty)]]
+    if kind == "ira_distribution":
+        return entry | {"from": "I", "to": "A", "qty": nano_text(qty), "fmv": cents_text(amount)}
     if kind == "transfer":
         to = draw(st.sampled_from([name for name in ("A", "B", "S") if name != at[0]]))
         return entry | {"from": at[0], "to": to}
     entry |= {"account": at[0], "qty": nano_text(qty)}
+    if kind == "split_off":
+        return entry | {"to": draw(st.sampled_from(["W", "Z" if at[1] != "Z" else "W"])), "ratio": "3:7"}
     return entry | {"amount": cents_text(amount)} if kind == "sell" else entry
 
 
@@ -99,6 +106,13 @@ def befalling(draw: Draw, kind: str, i: int) -> Entry:
     if kind == "mixed_merger":
         value = draw(st.sampled_from(["1.11", "90", "2000"]))
         return {"to": f"M{i}", "ratio": "3:7", "to_fmv": value, "cash": "11.13"}
+    if kind in ("taxable_merger", "taxable_spinoff"):
+        cash = {"cash": "3.33"} if kind == "taxable_merger" and draw(st.booleans()) else {}
+        name, fmv = ("to", "to_fmv") if kind == "taxable_merger" else ("child", "child_fmv")
+        to = draw(st.sampled_from([f"T{i}", "W"]))
+        return {name: to, "ratio": draw(st.sampled_from(["0.3", "3:7", "2:1"])), fmv: "17.77", **cash}
+    if kind == "liquidation":
+        return {"per_share": "11.11", **({"final": True} if draw(st.booleans()) else {})}
     if kind == "stock_merger":
         return {"to": f"M{i}", "ratio": "3:7"}
     return {"cash": "21.5"} if kind == "cash_merger" else {}
@@ -117,14 +131,25 @@ def ledgers(draw: Draw) -> Entry:
         kind = draw(st.sampled_from(KINDS))
         unit = NANO if whole else draw(st.sampled_from([10**6, NANO // 3, NANO]))
         qty, amount = draw(st.integers(1, 40)) * unit, draw(st.integers(1, 500_000))
-        if kind in ("sell", "donate", "transfer") and not desk.held.get((account, symbol)):
+        if kind == "ira_distribution":
+            account = "I"
+        if kind == "option_sell" and not any(what.startswith("O") for _, what in desk.held):
+            kind = "option_buy"
+        if kind in LEAVING and not desk.held.get((account, symbol)):
             kind = "buy"
         facts: Entry | None
         if kind in ("buy", "gift_in", "inherit"):
             facts = {"account": account, **coming(draw, kind, day, qty, amount)}
-        elif kind in ("sell", "donate", "transfer"):
+        elif kind in LEAVING:
             facts = leaving(draw, desk, kind, (account, symbol), qty, amount)
+        elif kind == "option_sell":
+            account, option = draw(st.sampled_from([at for at in desk.held if at[1].startswith("O")]))
+            kind = draw(st.sampled_from(["option_sell", "option_expire"]))
+            paid = {"amount": cents_text(amount)} if kind == "option_sell" else {}
+            facts = {"option": option, "contracts": "1", "account": account, **paid}
+            symbol = desk.under[option]
         elif kind == "option_buy":
+            desk.under[f"O{i}"] = symbol
             facts = {"option": f"O{i}", "contracts": "1", "amount": cents_text(amount), "account": account}
         else:
             facts = befalling(draw, kind, i)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from allotment.cli import output, tax_diff, tax_forms
 from allotment.errors import BadFileError, BadRow, UsageError
 from allotment.feeds.ledger_explain import explain_lot
+from allotment.feeds.ledger_flags import flags
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
 from allotment.feeds.replay_files import NOTICE, checks_json, lots_csv, realized_csv
 from allotment.tax.folded import Folded
@@ -35,7 +36,7 @@ def replay_files(
     """
     folders = _folders(ledgers, out)
     mistakes: list[BadRow] = []
-    done = []
+    done: list[dict[str, Any]] = []
     for file, folder in zip(ledgers, folders, strict=True):
         try:
             ledger, folded = _replayed(file)
@@ -45,8 +46,11 @@ def replay_files(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "realized.csv").write_text(realized_csv(ledger, folded))
         (folder / "lots.csv").write_text(lots_csv(ledger, folded))
-        (folder / "checks.json").write_text(checks_json(folded))
-        done.append({"file": str(file), "out": str(folder), "transactions": len(ledger.ids)})
+        flagged = flags(ledger)
+        (folder / "checks.json").write_text(checks_json(folded, flagged))
+        seen = [f"{flag.transaction}: {flag.rule}, {flag.found}" for flag in flagged]
+        facts = {"file": str(file), "out": str(folder), "transactions": len(ledger.ids)}
+        done.append(facts | ({"flags": seen} if seen else {}))
     if mistakes:
         raise BadFileError(mistakes)
     output.emit({"ledgers": done, "notice": NOTICE}, as_json=as_json, show=lambda: _show(done))
@@ -99,11 +103,13 @@ def _folders(ledgers: list[Path], out: Path) -> list[Path]:
     return [out / stem for stem in stems]
 
 
-def _show(done: list[dict[str, object]]) -> None:
+def _show(done: list[dict[str, Any]]) -> None:
     for entry in done:
         output.console.print(
             f"{entry['file']}: {entry['transactions']} transactions → {entry['out']}",
             markup=False,
             highlight=False,
         )
+        for flag in entry.get("flags", ()):
+            output.console.print(f"  look at {flag}", markup=False, highlight=False, style="yellow")
     output.console.print(NOTICE)

@@ -17,6 +17,9 @@ _MADE_BY = {
     Kind.OPTION_BUY: "call bought, a contract to acquire the underlying (§1091(a))",
     Kind.OPTION_EXERCISE: "acquired by exercising calls; basis is strike plus premium",
     Kind.EXERCISE_RIGHTS: "acquired by exercising rights; counts from the exercise day (§1223(5))",
+    Kind.TAXABLE_MERGER: "received in a taxable merger at market value (§1001), an acquisition (§1091(a))",
+    Kind.TAXABLE_SPIN_OFF: "received in a taxable distribution at market value (§301(d)); no purchase",
+    Kind.IRA_DISTRIBUTION: "distributed by an IRA at market value; counts from that day",
 }
 _GONE_BY = {
     Kind.SELL: "sold (§1001(a))",
@@ -27,6 +30,7 @@ _GONE_BY = {
     Kind.CASH_MERGER: "cashed out in a merger (§1001)",
     Kind.RETURN_OF_CAPITAL: "distribution beyond basis (§301(c)(3))",
     Kind.WORTHLESS: "worthless, deemed sold on 31 December (§165(g)(1))",
+    Kind.TAXABLE_MERGER: "given up in a taxable merger for stock and cash at market value (§1001)",
 }
 _CHANGED_BY = {
     Kind.SPLIT: "split: shares change, basis and dates do not (§§305(a), 307(a), 1223(4))",
@@ -36,6 +40,7 @@ _CHANGED_BY = {
     Kind.RETURN_OF_CAPITAL: "distribution lowers the basis (§301(c)(2))",
     Kind.RIGHTS: "rights received (§§307(b), 1223(4))",
     Kind.SYMBOL_CHANGE: "new symbol, nothing changes (§368(a)(1)(F))",
+    Kind.SPLIT_OFF: "split-off: shares given up take basis and dates along (§§355, 358(a)(1), 1223(1))",
 }
 
 
@@ -63,6 +68,8 @@ def explain_lot(ledger: Ledger, folded: Folded, lot: str) -> list[str]:
 
 def _what(ledger: Ledger, row: int) -> str:
     rows = ledger.transactions
+    if rows.account_ix[row] < 0 or rows.kind[row] == Kind.IRA_DISTRIBUTION:
+        return f"by {ledger.ids[row]}"  # what each account got stands with what is left of it
     return (
         f"{_shares(rows.quantity_nano[row])} {ledger.symbols[rows.security_ix[row]]} in account "
         f"{ledger.account_names[rows.account_ix[row]]} for {_usd(rows.amount_cents[row])}"

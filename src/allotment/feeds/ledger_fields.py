@@ -132,6 +132,7 @@ PARSE: dict[str, Callable[[Any], Any]] = {
     "to": read_name,
     "per_share": _price,
     "fmv": _money,
+    "final": _flag,
 }
 
 # Fields of each type besides id, date, type, symbol and account; a "?" marks optional ones.
@@ -157,10 +158,17 @@ FIELDS: dict[str, tuple[Kind, str]] = {
     "transfer": (Kind.TRANSFER, "from to lots"),
     "short_sell": (Kind.SHORT_SELL, "qty amount settle?"),
     "cover": (Kind.COVER, "qty amount settle?"),
+    "option_sell": (Kind.SELL, "option contracts amount lots? method? settle? identified?"),
+    "option_expire": (Kind.SELL, "option contracts lots?"),
+    "taxable_merger": (Kind.TAXABLE_MERGER, "to ratio to_fmv cash?"),
+    "taxable_spinoff": (Kind.TAXABLE_SPIN_OFF, "child ratio child_fmv"),
+    "split_off": (Kind.SPLIT_OFF, "to ratio qty lots? method?"),
+    "liquidation": (Kind.RETURN_OF_CAPITAL, "per_share final?"),
+    "ira_distribution": (Kind.IRA_DISTRIBUTION, "from to qty fmv lots?"),
 }
 ACTIONS = frozenset(
     {"split", "spinoff", "stock_merger", "mixed_merger", "cash_merger", "roc", "rights", "symbol_change"}
-    | {"worthless"}
+    | {"worthless", "taxable_merger", "taxable_spinoff", "liquidation"}
 )
 SHARED = ("id", "date", "type", "symbol", "account")
 IGNORED = ("note", "memo", "settle", "identified")  # allowed on every transaction

@@ -10,9 +10,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 
+from allotment.feeds.ledger_flags import Flag
 from allotment.feeds.ledger_json import Ledger
 from allotment.tax.folded import Folded
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints, format_scaled
@@ -76,8 +78,9 @@ def lots_csv(ledger: Ledger, folded: Folded) -> str:
     )
 
 
-def checks_json(folded: Folded) -> str:
-    """The conservation identity of docs/law/numbers.md, taxable accounts and IRAs apart."""
+def checks_json(folded: Folded, flagged: Sequence[Flag] = ()) -> str:
+    """The conservation identity of docs/law/numbers.md, taxable accounts and IRAs apart, and what a
+    person should look at."""
     checks: dict[str, object] = {}
     for i, name in ((1, "taxable"), (0, "ira")):
         sums = {
@@ -88,7 +91,10 @@ def checks_json(folded: Folded) -> str:
         checks[name] = {**sums, "difference": format_scaled(difference, CENTS_PER_USD)}
     identity = "recognised = proceeds - received + held + given + permanent + no_effect"
     holds = not folded.conservation.difference().any()
-    return json.dumps({"identity": identity, "holds": holds, **checks, "notice": NOTICE}, indent=2) + "\n"
+    told = {"identity": identity, "holds": holds, **checks}
+    if flagged:
+        told["flags"] = [asdict(flag) for flag in flagged]
+    return json.dumps(told | {"notice": NOTICE}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _money(cents: Ints) -> list[str]:

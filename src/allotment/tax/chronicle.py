@@ -22,6 +22,8 @@ from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_
 from allotment.tax.short_sale import cover, open_short, short_list_of
 from allotment.tax.spin_off import distribute, rights_get_basis
 from allotment.tax.split import fraction_held, scale_claims, scale_list
+from allotment.tax.split_off import exchange_taken
+from allotment.tax.taxable_exchange import receive
 from allotment.tax.transactions import Kind, LotMethod
 from allotment.units import Codes, Index, Ints, mul_div
 
@@ -43,6 +45,8 @@ _SPLIT, _SPIN_OFF, _RIGHTS = int(Kind.SPLIT), int(Kind.SPIN_OFF), int(Kind.RIGHT
 _MIXED_MERGER, _CASH_MERGER = int(Kind.MIXED_MERGER), int(Kind.CASH_MERGER)
 _RETURN_OF_CAPITAL, _SYMBOL_CHANGE = int(Kind.RETURN_OF_CAPITAL), int(Kind.SYMBOL_CHANGE)
 _WORTHLESS, _FIRST_ACTION = int(Kind.WORTHLESS), int(Kind.SPLIT)
+_TAXABLE_MERGER, _TAXABLE_SPIN_OFF = int(Kind.TAXABLE_MERGER), int(Kind.TAXABLE_SPIN_OFF)
+_SPLIT_OFF, _IRA_DISTRIBUTION = int(Kind.SPLIT_OFF), int(Kind.IRA_DISTRIBUTION)
 _EXERCISE_RIGHTS, _OPTION_BUY = int(Kind.EXERCISE_RIGHTS), int(Kind.OPTION_BUY)
 _OPTION_EXERCISE, _TRANSFER, _TRANSFER_OUT = (
     int(Kind.OPTION_EXERCISE),
@@ -55,6 +59,9 @@ _GIFT_IN, _INHERIT, _DONATE, _RELABEL = (
     int(Kind.DONATE),
     int(Kind.RELABEL),
 )
+
+
+_LATER_ACTIONS = (_SYMBOL_CHANGE, _WORTHLESS, _TAXABLE_MERGER, _TAXABLE_SPIN_OFF)
 
 
 class Rows(NamedTuple):
@@ -215,6 +222,19 @@ def _cents_too_large(b: Books, f: Facts, account: int, amount: int) -> bool:
 
 
 @inner
+def _receive_taxed(b: Books, f: Facts, t: Rows, r: int, account: int, there: int) -> None:
+    """Shares come at market value for the `there` shares held, which a merger sells."""
+    terms = t.terms[t.detail[r]]
+    received = mul_div(there, terms[_NEW], terms[_OLD])
+    value = mul_div(received, terms[_NEW_PRICE], CENTS_DIVISOR)
+    is_merger = t.kind[r] == _TAXABLE_MERGER
+    if is_merger and _take_all(b, f, account, t.security[r]):
+        cash = mul_div(there, terms[_CASH], CENTS_DIVISOR)
+        sell_taken(b, f, r, t.day[r], cash + value, t.day[r])
+    receive(b, f, account, t.sleeve[r], terms[_OTHER], received, value, r, t.order[r], t.day[r], is_merger)
+
+
+@inner
 def _act(b: Books, f: Facts, t: Rows, r: int, account: int) -> None:
     """A corporate action in one account."""
     terms = t.terms[t.detail[r]]
@@ -247,6 +267,8 @@ def _act(b: Books, f: Facts, t: Rows, r: int, account: int) -> None:
     elif kind == _WORTHLESS:
         if _take_all(b, f, account, security):
             sell_taken(b, f, r, t.settles[r], 0, day)
+    elif kind in (_TAXABLE_MERGER, _TAXABLE_SPIN_OFF):
+        _receive_taxed(b, f, t, r, account, there)
     else:
         if kind == _MIXED_MERGER:
             pay_boot(b, f, account, security, new_parts, old_parts, cash, terms[_NEW_PRICE], r, day)
@@ -356,6 +378,23 @@ def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
             relabel_taken(b, f, t.to[r])
         else:
             give_away_taken(b, f)
+            if kind == _IRA_DISTRIBUTION:
+                to, sleeve = t.to[r], t.sleeve[r]
+                shares, value = t.quantity[r], t.amount[r]
+                receive(b, f, to, sleeve, t.security[r], shares, value, r, t.order[r], t.day[r], True)
+
+
+@inner
+def _split_off(b: Books, f: Facts, t: Rows, r: int) -> None:
+    """Shares are given up for those of a subsidiary."""
+    if not _has_terms(b, t, r):
+        return
+    terms = t.terms[t.detail[r]]
+    there = b.held[c.list_of(f, t.account[r], t.security[r])]
+    if _too_large(there, terms[_NEW], terms[_OLD], 0):
+        c.report(b, r, _TOO_LARGE, there, 0)
+    elif _take(b, f, t, r):
+        exchange_taken(b, f, terms[_OTHER], terms[_NEW], terms[_OLD])
 
 
 @inner
@@ -364,13 +403,15 @@ def _apply(b: Books, f: Facts, t: Rows, r: int) -> None:
     kind = t.kind[r]
     if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT, _OPTION_BUY):
         _enter(b, f, t, r)
-    elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT):
+    elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT, _IRA_DISTRIBUTION):
         _leave(b, f, t, r)
+    elif kind == _SPLIT_OFF:
+        _split_off(b, f, t, r)
     elif kind in (_EXERCISE_RIGHTS, _OPTION_EXERCISE):
         _exercise(b, f, t, r)
     elif kind in (_SHORT_SELL, _COVER):
         _go_short(b, f, t, r)
-    elif _FIRST_ACTION <= kind <= _RIGHTS or kind in (_SYMBOL_CHANGE, _WORTHLESS):
+    elif _FIRST_ACTION <= kind <= _RIGHTS or kind in _LATER_ACTIONS:
         if not _has_terms(b, t, r):
             return
         if t.account[r] >= 0:

@@ -76,6 +76,11 @@ def refold(
     )
 
 
+def first_rows(transactions: Transactions, n_rows: int) -> Transactions:
+    """The books as they stood before row `n_rows`."""
+    return _some(transactions, np.arange(n_rows))
+
+
 def _matched(old_ids: Ints, new_ids: Ints) -> tuple[Ints, Ints]:
     """For each new row its old one, for each old row its new one; -1 none."""
     order = np.argsort(old_ids)

@@ -27,6 +27,7 @@ _CONNECTING = np.array(
         Kind.OPTION_EXERCISE,
         Kind.TAXABLE_MERGER,
         Kind.TAXABLE_SPIN_OFF,
+        Kind.SPLIT_OFF,
     ],
     np.int8,
 )

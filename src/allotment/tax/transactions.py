@@ -48,8 +48,8 @@ class Kind(IntEnum):
     RELABEL = 24  # from one sleeve of an account to another: no tax event
     TAXABLE_MERGER = 25
     TAXABLE_SPIN_OFF = 26
-    OPTION_SELL = 27
-    OPTION_EXPIRE = 28
+    SPLIT_OFF = 27  # shares given up for those of a subsidiary (details: Terms)
+    IRA_DISTRIBUTION = 28  # in kind, at market value, to a taxable account
 
 
 class LotMethod(IntEnum):

@@ -1,0 +1,77 @@
+"""Cancellations, corrections and flags of a ledger file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from allotment.errors import BadFileError
+from allotment.feeds.ledger_flags import flags
+from allotment.feeds.ledger_json import Ledger, read_ledger, replay
+from allotment.feeds.replay_files import checks_json
+
+BUY = {"id": "b", "date": "2024-01-10", "type": "buy", "symbol": "X", "qty": "10", "amount": "1000"}
+SELL = {"id": "s", "date": "2025-03-03", "type": "sell", "symbol": "X", "qty": "10", "amount": "700"}
+
+
+def ledger(*entries: dict[str, Any]) -> Ledger:
+    return read_ledger(json.dumps({"transactions": entries}), "l.json")
+
+
+def edit(kind: str, of: str, **fields: Any) -> dict[str, Any]:
+    return {"id": f"{kind}-{of}", "date": "2025-04-01", "type": kind, "of": of, **fields}
+
+
+def test_a_cancelled_transaction_never_was() -> None:
+    known = ledger(BUY, SELL, edit("cancel", "s"))
+    assert known.ids == ("b",)
+    assert len(replay(known).disposals.sale_row) == 0
+
+
+def test_a_correction_changes_what_it_gives_and_keeps_the_place() -> None:
+    known = ledger(BUY, SELL, edit("correct", "b", amount="900"), edit("correct", "s", new_date="2025-03-04"))
+    folded = replay(known)
+    assert known.ids == ("b", "s")
+    assert folded.disposals.gain_cents.tolist() == [-200_00]
+    assert str(folded.disposals.day[0]) == "2025-03-04"
+    assert known.entries["b"]["amount"] == "900"
+
+
+@pytest.mark.parametrize(
+    ("edits", "says"),
+    [
+        ([edit("cancel", "z")], "cancel-z.*of 'z'.*earlier"),
+        ([edit("cancel", "s"), {**edit("cancel", "s"), "id": "again"}], "again.*cancelled already"),
+        ([edit("cancel", "s", qty="1")], "unknown field 'qty'"),
+        ([edit("correct", "s")], "nothing is corrected"),
+        ([{**edit("cancel", "s"), "id": "b"}], "id 'b'"),
+        ([edit("correct", "s", qty="-1")], "transaction s.*negative"),
+        ([edit("correct", "s", colour="red")], "transaction s.*unknown field 'colour'"),
+    ],
+)
+def test_edits_that_cannot_be_applied_are_told(edits, says) -> None:
+    with pytest.raises(BadFileError, match=says):
+        ledger(BUY, SELL, *edits)
+
+
+def short(amount: str, day: str = "2024-06-03") -> dict[str, Any]:
+    return {"id": "k", "date": day, "type": "short_sell", "symbol": "X", "qty": "5", "amount": amount}
+
+
+def test_a_short_against_appreciated_shares_is_flagged() -> None:
+    """§1259: the shares cost $100 each; sold short at $120."""
+    known = ledger(BUY, short("600"))
+    (flag,) = flags(known)
+    assert (flag.transaction, flag.rule) == ("k", "§1259")
+    told = json.loads(checks_json(replay(known), flags(known)))
+    assert told["flags"][0]["transaction"] == "k"
+    assert told["holds"] is True
+
+
+def test_a_short_without_gain_or_without_shares_is_not() -> None:
+    assert flags(ledger(BUY, short("400"))) == ()
+    assert flags(ledger({**BUY, "date": "2024-07-01"})) == ()
+    assert flags(ledger({**BUY, "symbol": "Z"}, short("600"))) == ()
+    assert "flags" not in json.loads(checks_json(replay(ledger(BUY))))
