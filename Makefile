@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check fix bench docs clean
+.PHONY: help setup demo test test-all coverage check fix bench docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: setup ## run the tests
 
 test-all: setup ## run the tests, the slow ones too
 	$(BIN)/python -m pytest -n 2
+
+coverage: setup ## branch coverage of the law, compiled code run as Python
+	$(BIN)/python tools/law_coverage.py
 
 check: setup ## format, lint, types, import contracts, dependencies, tidy tests
 	$(BIN)/ruff format --check .

@@ -15,7 +15,14 @@ SOURCE = ROOT / "src" / "allotment"
 TESTS = ROOT / "tests"
 # Tests of a whole journey, or of the project itself, rather than of one module.
 # Tests of several modules of one room at once.
-ACROSS = {"test_against_statute.py", "test_corporate_action.py", "test_isolation.py", "test_migrations.py"}
+ACROSS = {
+    "test_against_statute.py",
+    "test_corporate_action.py",
+    "test_isolation.py",
+    "test_known_mistakes.py",
+    "test_ledger_nonsense.py",
+    "test_migrations.py",
+}
 ELSEWHERE = (TESTS / "journeys", TESTS / "project")
 
 

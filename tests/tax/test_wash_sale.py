@@ -336,3 +336,37 @@ def test_a_sale_at_exactly_basis_is_no_loss(replayed: Replay) -> None:
     """)
     assert done.sold("t4")["disallowed"] == 1000
     assert done.basis("t5") == 6000
+
+
+def test_a_part_of_shares_sold_before_replaces_only_as_many(replayed: Replay) -> None:
+    """`sold_earlier_candidates=included`: ten of thirty bought in the window and sold again replace ten;
+    the loss joins the basis of what was sold, in the gain of that sale."""
+    made = replayed(
+        """
+        2024-01-10 buy X qty=10 amount=1000
+        2025-03-03 buy X qty=30 amount=2100
+        2025-03-05 sell X qty=30 amount=2400 lots=t2*30
+        2025-03-10 sell X qty=10 amount=700
+        """,
+        sold_earlier_candidates="included",
+    )
+    assert made.sold("t4")["disallowed"] == 300
+    assert made.sold("t3")["gain"] == 300 - 300
+
+
+def test_shares_sold_before_at_a_loss_keep_their_open_claim_when_they_are_parted(replayed: Replay) -> None:
+    """The thirty sold at a loss wait for a replacement; ten of them replace another loss, and a later
+    purchase of thirty still washes what is left of both."""
+    made = replayed(
+        """
+        2024-01-10 buy X qty=10 amount=1000
+        2025-03-03 buy X qty=30 amount=2400
+        2025-03-05 sell X qty=30 amount=2100 lots=t2*30
+        2025-03-10 sell X qty=10 amount=700
+        2025-03-20 buy X qty=40 amount=2800
+        """,
+        sold_earlier_candidates="included",
+    )
+    assert made.sold("t4")["disallowed"] == 300
+    assert made.sold("t3")["disallowed"] == 600
+    assert made.basis("t5") == 2800 + 600

@@ -10,8 +10,7 @@ Left out: digital assets (boxes G to L), market discount (D), nominees (N): none
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,15 +36,6 @@ class Form8949:
 
     def __len__(self) -> int:
         return len(self.box)
-
-    def take(self, rows: Ints) -> Form8949:
-        """The rows asked for."""
-        columns: dict[str, Any] = {}
-        for part in fields(self):
-            column = getattr(self, part.name)
-            is_text = isinstance(column, tuple)
-            columns[part.name] = tuple(column[i] for i in rows) if is_text else column[rows]
-        return Form8949(**columns)
 
 
 def needs_row(sales: ReportedSales) -> Bools:
