@@ -75,3 +75,14 @@ def test_a_short_without_gain_or_without_shares_is_not() -> None:
     assert flags(ledger({**BUY, "date": "2024-07-01"})) == ()
     assert flags(ledger({**BUY, "symbol": "Z"}, short("600"))) == ()
     assert "flags" not in json.loads(checks_json(replay(ledger(BUY))))
+
+
+def test_a_short_closed_at_a_loss_and_opened_again_is_flagged() -> None:
+    """§1091(e): another short within thirty days of the closing."""
+    cover = {"id": "c", "date": "2024-06-20", "type": "cover", "symbol": "X", "qty": "5", "amount": "700"}
+    again = {**short("600", "2024-07-20"), "id": "k2"}
+    assert [f.rule for f in flags(ledger(short("600"), cover, again))] == ["§1091(e)"]
+    late = {**again, "date": "2024-07-21"}
+    assert flags(ledger(short("600"), cover, late)) == ()
+    gain = {**cover, "amount": "500"}
+    assert flags(ledger(short("600"), gain, again)) == ()

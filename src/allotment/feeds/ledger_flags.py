@@ -2,7 +2,9 @@
 
 Law: 26 U.S.C. §1259 [M]: a short sale against appreciated shares held is a constructive sale, on which
 gain is recognised as if sold at market value. The engine books the short under §1233 and flags it
-here. Left out: straddles (§1092), offsetting forwards.
+here. §1091(e) [P]: a loss on closing a short is disallowed when the stock is sold, or sold short
+again, within 30 days; where the loss goes is not told, so it is flagged and not booked.
+Left out: straddles (§1092), offsetting forwards.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotment.feeds.ledger_json import Ledger
+from allotment.feeds.ledger_json import Ledger, replay
 from allotment.tax.fold import fold_transactions
+from allotment.tax.pretrade import WINDOW_DAYS
 from allotment.tax.recompute import first_rows
 from allotment.tax.transactions import Kind
 
@@ -43,4 +46,21 @@ def flags(ledger: Ledger) -> tuple[Flag, ...]:
         if gains.any():
             text = "sold short while appreciated shares are held; gain may have to be recognised at once"
             found.append(Flag(ledger.ids[row], "§1259", text))
-    return tuple(found)
+    return (*found, *_short_washes(ledger))
+
+
+def _short_washes(ledger: Ledger) -> list[Flag]:
+    """Losses on closed shorts with a sale or another short of the stock around them, §1091(e)."""
+    t = ledger.transactions
+    sold = replay(ledger).disposals
+    lost = (t.kind[sold.sale_row] == Kind.COVER) & (sold.gain_cents < 0) & (sold.taxable == 1)
+    found = []
+    for row in np.unique(sold.sale_row[lost]).tolist():
+        near = abs((t.day - t.day[row]).astype(np.int64)) <= WINDOW_DAYS
+        again = np.isin(t.kind, (Kind.SELL, Kind.SHORT_SELL)) & (t.security_ix == t.security_ix[row])
+        opened = int(sold.origin_row[np.flatnonzero(sold.sale_row == row)[0]])
+        again[opened] = False  # the short that was closed
+        if (near & again).any():
+            text = "a short was closed at a loss with a sale or short of the stock within 30 days"
+            found.append(Flag(ledger.ids[row], "§1091(e)", text))
+    return found

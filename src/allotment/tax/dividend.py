@@ -4,12 +4,15 @@ Law: 26 U.S.C. §1(h)(11)(B)(iii) with §246(c)(1)-(4): the share is held for mo
 the 121 that begin 60 days before the ex-date (preferred stock with dividends of more than 366
 days: more than 90 of 181, beginning 90 days before). The day of acquisition does not count, the
 day of sale does. The actual acquisition counts: §246(c)(3)(B) switches off wash-sale tacking.
-Payments in lieu are never qualified, §1(h)(11)(B)(iii)(II).
-Left out: days with diminished risk (§246(c)(4)) unless the caller takes them off; which payers
-qualify (§1(h)(11)(C)); extraordinary dividends.
+Days of diminished risk (a put, a short, a deep call written) do not count, §246(c)(4): the caller
+gives their number inside the window. Payments in lieu are never qualified, §1(h)(11)(B)(iii)(II).
+§199A: dividends of REITs stand apart [M]. Left out: which payers qualify (§1(h)(11)(C)).
 """
 
 from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from allotment.units import Bools, Dates, Ints
 
 _DAYS_MORE_THAN = 60
 _PREFERRED_DAYS_MORE_THAN = 90
+_LATE_MONTH = 10  # October
 
 
 def days_held_around(acquired: Dates, sold: Dates, ex_date: Dates, reach_days: int) -> Ints:
@@ -35,12 +39,52 @@ def days_held_around(acquired: Dates, sold: Dates, ex_date: Dates, reach_days: i
     return days
 
 
-def is_qualified(acquired: Dates, sold: Dates, ex_date: Dates) -> Bools:
+def is_qualified(acquired: Dates, sold: Dates, ex_date: Dates, hedged_days: Ints | int = 0) -> Bools:
     """True for each lot of common stock whose dividend is qualified. Final once the ex-date is
-    more than 60 days past; before that it takes lots still held to be kept."""
-    return days_held_around(acquired, sold, ex_date, _DAYS_MORE_THAN) > _DAYS_MORE_THAN
+    more than 60 days past; before that it takes lots still held to be kept. hedged_days: of the
+    days held inside the window, those of diminished risk."""
+    return days_held_around(acquired, sold, ex_date, _DAYS_MORE_THAN) - hedged_days > _DAYS_MORE_THAN
 
 
 def is_qualified_preferred(acquired: Dates, sold: Dates, ex_date: Dates) -> Bools:
     """The same for preferred stock whose dividends are for more than 366 days."""
     return days_held_around(acquired, sold, ex_date, _PREFERRED_DAYS_MORE_THAN) > _PREFERRED_DAYS_MORE_THAN
+
+
+class Payment(StrEnum):
+    """What is paid on a share."""
+
+    DIVIDEND = "dividend"
+    IN_LIEU = "payment in lieu"  # while the shares are lent
+    REIT = "reit dividend"
+
+
+class Bucket(StrEnum):
+    """How the return takes it."""
+
+    ORDINARY = "ordinary"
+    QUALIFIED = "qualified"
+    SECTION_199A = "section 199A"
+
+
+def bucket(payment: Payment, qualified: bool) -> Bucket:
+    """Where a payment stands on the return, given the test of the lot."""
+    if payment is Payment.REIT:
+        return Bucket.SECTION_199A
+    if payment is Payment.DIVIDEND and qualified:
+        return Bucket.QUALIFIED
+    return Bucket.ORDINARY
+
+
+def year_of_dividend(paid: date, declared: date, record: date, *, is_fund: bool) -> int:
+    """The tax year of a dividend. One that a fund or REIT declares in October to December, to
+    holders of record in those months, and pays in January counts in the year before (§852(b)(7),
+    §857(b)(9) [S]: Pub. 17/550)."""
+    late = all(day.year == paid.year - 1 and day.month >= _LATE_MONTH for day in (declared, record))
+    return paid.year - 1 if is_fund and paid.month == 1 and late else paid.year
+
+
+def long_term_part_of_loss(loss_cents: int, extraordinary_cents: int) -> int:
+    """The part of a loss that is long-term whatever the holding period: as far as extraordinary
+    qualified dividends were received on the shares (§1(h)(11)(D)(ii)). Both positive."""
+    return min(loss_cents, extraordinary_cents)
