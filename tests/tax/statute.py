@@ -49,6 +49,7 @@ class Lot:
         self.absorbed = False
         self.proceeds = 0
         self.birth = 0
+        self.row: dict[str, Any] = {}  # of the sale, once sold
 
     def cut(self, qty: int) -> Lot:
         """The part of `qty`; what rounding leaves stays here."""
@@ -75,6 +76,7 @@ class Household:
         self.lots: list[Lot] = []
         self.rows: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
+        self.gone: list[Lot] = []  # sold, and by policy still able to replace
         self.births = 0
         self.calls: dict[str, str] = {}
 
@@ -214,6 +216,7 @@ class Household:
             candidates = self.lots + (
                 later if self.says("same_order_candidates", "eligible") == "eligible" else []
             )
+            candidates = candidates + [lot for lot in self.gone if lot.row["sale"] != sale]
             candidates = [
                 lot
                 for lot in candidates
@@ -237,16 +240,45 @@ class Household:
                 part = best.cut(qty)
                 part.birth = self.births
                 self.births += 1
-                home = self.lots if id(best) in kept else later
-                home.insert([id(lot) for lot in home].index(id(best)), part)
+                if best.row:
+                    part.row = self.part_of_row(best.row, qty, best.qty + qty)
+                else:
+                    home = self.lots if id(best) in kept else later
+                    home.insert([id(lot) for lot in home].index(id(best)), part)
+            elif best.row:
+                self.gone.remove(best)
             loss = max(0, matched.loss_basis - matched.proceeds)
             row = self.book(matched, sale, day, loss, 0)
             self.absorb(part, row, loss)
+            if part.row and not self.is_lost(row["account"], part.account):
+                # The replacement was sold before: its sale bears the loss.
+                part.row["basis"] += loss
+                part.row["hp"] = part.hp
+                part.row["long"] = part.row["day"] >= one_year_on(part.hp)
             if matched is piece:
                 return
         row = self.book(piece, sale, day, 0, 0)
         if taxable and piece.loss_basis > piece.proceeds:
             self.claims.append({"row": row, "open": piece.qty})
+        fresh = piece.purchased is not None and not piece.absorbed
+        if fresh and self.says("sold_earlier_candidates", "excluded") == "included":
+            piece.row = row
+            self.gone.append(piece)
+
+    def part_of_row(self, row: dict[str, Any], qty: int, total: int) -> dict[str, Any]:
+        """A row of its own for `qty` of the shares of a disposal; a claim on it is parted too."""
+        new = dict(row)
+        for name in ("qty", "proceeds", "basis", "disallowed", "permanent"):
+            new[name] = share(row[name], qty, total)
+            row[name] -= new[name]
+        self.rows.append(new)
+        for i, claim in enumerate(self.claims):
+            if claim["row"] is row:
+                opened = share(claim["open"], qty, total)
+                claim["open"] -= opened
+                self.claims.insert(i + 1, {"row": new, "open": opened})
+                break
+        return new
 
     def absorb(self, lot: Lot, row: dict[str, Any], loss: int) -> None:
         lot.absorbed = True
@@ -419,17 +451,8 @@ class Household:
             self.calls[entry["option"]] = symbol
             qty = nano(entry["contracts"]) * 100
             self.purchase(Lot(key, account, entry["option"], qty, cents(entry["amount"]), day), day)
-        elif kind == "gift_in":
-            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["donor_basis"]), day)
-            lot.loss_basis = min(lot.basis, cents(entry["fmv"]))
-            lot.hp, lot.purchased = date.fromisoformat(entry["donor_acq"]), None
-            self.add(lot)
-        elif kind == "inherit":
-            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["fmv"]), day)
-            lot.purchased = None
-            while one_year_on(lot.hp) > day:
-                lot.hp -= timedelta(days=1)
-            self.add(lot)
+        elif kind in ("gift_in", "inherit", "taxable_stock_dividend"):
+            self.receive(key, entry, account, day)
         elif kind in ("option_sell", "option_expire"):
             qty = entry["contracts"]
             sale = {"type": "sell", "symbol": entry["option"], "qty": str(Fraction(qty) * 100)}
@@ -444,10 +467,26 @@ class Household:
                 for claim in self.claims:
                     if claim["row"]["symbol"] == symbol:
                         claim["open"] = max(1, half_up(claim["open"] * Fraction(new) / Fraction(old)))
+                for lot in self.gone:
+                    if lot.symbol == symbol:
+                        lot.qty = max(1, half_up(lot.qty * Fraction(new) / Fraction(old)))
             for name in self.accounts if "account" not in entry else [account]:
                 self.act(entry, name, key, day)
             if kind == "symbol_change":
                 self.group[entry["to"]] = self.group_of(symbol)
+
+    def receive(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
+        """Shares that are not bought."""
+        paid = cents(entry.get("donor_basis") or entry["fmv"])
+        lot = Lot(key, account, entry["symbol"], nano(entry["qty"]), paid, day)
+        lot.purchased = None
+        if entry["type"] == "gift_in":
+            lot.loss_basis = min(lot.basis, cents(entry["fmv"]))
+            lot.hp = date.fromisoformat(entry["donor_acq"])
+        elif entry["type"] == "inherit":
+            while one_year_on(lot.hp) > day:
+                lot.hp -= timedelta(days=1)
+        self.add(lot)
 
     def leave(self, key: int, entry: dict[str, Any], keys: dict[str, int], account: str, day: date) -> None:
         kind, symbol = entry["type"], entry["symbol"]

@@ -109,3 +109,15 @@ def test_calls_are_sold_and_expire(replayed: Replay) -> None:
     assert made.sold("t2")["gain"] == 150
     assert made.sold("t3")["disallowed"] == 250
     assert made.basis("t4") == 350
+
+
+def test_a_stock_dividend_with_a_cash_option_is_income_and_counts_from_its_payment(replayed: Replay) -> None:
+    """§305(b)(1), §301(d): basis is market value; the parent's lots stay, and no loss is washed."""
+    made = replayed("""
+        2020-01-10 buy X qty=100 amount=1000
+        2025-03-03 sell X qty=10 amount=50
+        2025-03-10 taxable_stock_dividend X qty=5 fmv=30
+    """)
+    assert made.lot("t3") == [(Decimal(5), Decimal(30), "2025-03-10")]
+    assert made.basis("t1") == 900
+    assert made.sold("t2")["disallowed"] == 0

@@ -19,6 +19,7 @@ _MADE_BY = {
     Kind.EXERCISE_RIGHTS: "acquired by exercising rights; counts from the exercise day (§1223(5))",
     Kind.TAXABLE_MERGER: "received in a taxable merger at market value (§1001), an acquisition (§1091(a))",
     Kind.TAXABLE_SPIN_OFF: "received in a taxable distribution at market value (§301(d)); no purchase",
+    Kind.OPEN_LOT: "received as a taxable stock dividend at market value (§§305(b)(1), 301(d)); no purchase",
     Kind.IRA_DISTRIBUTION: "distributed by an IRA at market value; counts from that day",
 }
 _GONE_BY = {

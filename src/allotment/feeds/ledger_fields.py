@@ -163,6 +163,7 @@ FIELDS: dict[str, tuple[Kind, str]] = {
     "taxable_merger": (Kind.TAXABLE_MERGER, "to ratio to_fmv cash?"),
     "taxable_spinoff": (Kind.TAXABLE_SPIN_OFF, "child ratio child_fmv"),
     "split_off": (Kind.SPLIT_OFF, "to ratio qty lots? method?"),
+    "taxable_stock_dividend": (Kind.OPEN_LOT, "qty fmv"),
     "liquidation": (Kind.RETURN_OF_CAPITAL, "per_share final?"),
     "ira_distribution": (Kind.IRA_DISTRIBUTION, "from to qty fmv lots?"),
 }

@@ -211,6 +211,9 @@ class Reader:
         if row.kind is Kind.INHERIT:
             row.amount = values["fmv"]
             row.brought = {"loss_basis_cents": values["fmv"], "holding_from": deemed_long_from(row.day)}
+        if row.kind is Kind.OPEN_LOT:  # §305(b)(1): market value, from the day of payment, no purchase
+            row.amount = values["fmv"]
+            row.brought = {"loss_basis_cents": values["fmv"], "holding_from": row.day}
         if row.kind is Kind.WORTHLESS:
             row.settles = date(row.day.year, 12, 31)
         self._terms(row, values)
