@@ -39,7 +39,8 @@ TESTS = ("tests/tax", "tests/feeds/test_ledger_json.py", "tests/ledger/test_fold
 SLOW_TESTS = ("test_recompute.py", "test_what_if.py", "test_states.py")
 
 _COMPARED = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }  # fmt: skip
 _COMPUTED = {
@@ -207,7 +208,7 @@ class Hunt:
         self.killed = 0
         self.stale: list[str] = []
 
-    def pytest_configure(self, config: Any) -> None:
+    def pytest_configure(self) -> None:
         """The same examples for every mutant, and no search for the smallest one that fails."""
         from hypothesis import Phase, settings
 
@@ -338,8 +339,18 @@ def main() -> int:
     left_out = [f"--ignore-glob=*/{name}" for name in SLOW_TESTS]
     os.chdir(ROOT)
     status = pytest.main(
-        [*TESTS, *left_out, "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:terminal", "-s",
-         "--override-ini=addopts=--import-mode=importlib"],
+        [
+            *TESTS,
+            *left_out,
+            "-m",
+            "not slow",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:terminal",
+            "-s",
+            "--override-ini=addopts=--import-mode=importlib",
+        ],
         plugins=[hunt],
     )
     print(f"{hunt.killed} killed, {hunt.equivalent} explained, {len(hunt.survivors)} survive")

@@ -16,6 +16,11 @@ from allotment.tax.pieces import (
     R_CLAIM_NEXT,
     R_OPEN,
     R_SECURITY,
+    SECURITY,
+    SOLD,
+    STATUS,
+    YOUNG_HEAD,
+    YOUNG_NEXT,
     Books,
     Facts,
     list_of,
@@ -45,13 +50,19 @@ def scale_list(b: Books, x: int, new_parts: int, old_parts: int) -> None:
 
 @inner
 def scale_claims(b: Books, f: Facts, security: int, day: int, new_parts: int, old_parts: int) -> None:
-    """Multiply the shares that open claims on the security still wait for, once a day however
-    many accounts report the split."""
+    """Multiply the shares that open claims on the security still wait for, and those sold that
+    may still replace a loss; once a day however many accounts report the split."""
     local = f.security_local[security]
     if b.scaled[local] == day:
         return
     b.scaled[local] = day
-    r = b.group[f.group_local[security], CLAIM_HEAD]
+    g = f.group_local[security]
+    p = b.group[g, YOUNG_HEAD]
+    while p >= 0:
+        if b.piece[p, STATUS] == SOLD and b.piece[p, SECURITY] == security:
+            b.piece[p, QUANTITY] = max(1, mul_div(b.piece[p, QUANTITY], new_parts, old_parts))
+        p = b.piece[p, YOUNG_NEXT]
+    r = b.group[g, CLAIM_HEAD]
     while r >= 0:
         if b.row[r, R_SECURITY] == security:
             b.row[r, R_OPEN] = max(1, mul_div(b.row[r, R_OPEN], new_parts, old_parts))
