@@ -22,6 +22,7 @@ ACROSS = {
     "test_known_mistakes.py",
     "test_ledger_nonsense.py",
     "test_migrations.py",
+    "test_published_examples.py",
 }
 ELSEWHERE = (TESTS / "journeys", TESTS / "project")
 
