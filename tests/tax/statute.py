@@ -355,13 +355,13 @@ class Household:
             ratio = Fraction(new) / Fraction(old or "1")
         if kind == "split":
             for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
-                lot.qty = qty
+                lot.qty = max(1, qty)  # no lot vanishes, be it a billionth of a share
             self.in_lieu(entry, account, symbol, sale, day)
         elif kind in ("stock_merger", "symbol_change", "mixed_merger"):
             if kind == "mixed_merger":
                 self.boot(entry, lots, ratio, sale, day)
             for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
-                lot.qty, lot.symbol = qty, entry["to"]
+                lot.qty, lot.symbol = max(1, qty), entry["to"]
                 if kind != "symbol_change":
                     lot.purchased = None
             self.in_lieu(entry, account, entry["to"], sale, day)
@@ -384,6 +384,8 @@ class Household:
         child_value = half_up(Fraction(entry["child_fmv"]) * ratio * NANO)
         parent_value = half_up(Fraction(entry["parent_fmv"]) * NANO)
         for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
+            if qty == 0:
+                continue
             child = copy(lot)
             child.symbol, child.qty, child.purchased = entry["child"], qty, None
             for name in ("basis", "loss_basis"):
@@ -510,7 +512,7 @@ class Household:
             for lot, received in zip(
                 closed, self.scaled(closed, Fraction(new) / Fraction(old or "1")), strict=True
             ):
-                lot.symbol, lot.qty, lot.purchased = entry["to"], received, None
+                lot.symbol, lot.qty, lot.purchased = entry["to"], max(1, received), None
                 self.lots.append(lot)
         elif kind == "ira_distribution":
             qty, value = nano(entry["qty"]), cents(entry["fmv"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from allotment.tax.transactions import (
     BroughtLots,
     FoldPolicy,
     Kind,
+    LotMethod,
     NamedLots,
     TaxAccounts,
     Terms,
@@ -47,9 +49,11 @@ def terms(**columns: int) -> dict[str, int]:
     } | columns  # fmt: skip
 
 
-def folded(*rows: dict[str, Any]) -> Folded:
-    """One row a day in account 0, of security X unless it says otherwise."""
+def folded(*rows: dict[str, Any], method: LotMethod = LotMethod.FIFO) -> Folded:
+    """One row a day in account 0, of security X unless it says otherwise. `unknown` rows bring lots:
+    1 without a known basis."""
     n = len(rows)
+    brought = [row["unknown"] for row in rows if "unknown" in row]
     detail = [row.get("terms") for row in rows]
     tables = [one for one in detail if one is not None]
     names = [row.get("named", []) for row in rows]
@@ -72,7 +76,11 @@ def folded(*rows: dict[str, Any]) -> Folded:
         order_id=-1 - np.arange(n),
         method=np.full(n, -1, np.int8),
         to_ix=column("to", -1, "i4"),
-        detail_ix=np.where([one is not None for one in detail], detail_ix, -1).astype(np.int32),
+        detail_ix=np.where(
+            ["unknown" in row for row in rows],
+            np.cumsum(["unknown" in row for row in rows]) - 1,
+            np.where([one is not None for one in detail], detail_ix, -1),
+        ).astype(np.int32),
         named=NamedLots(
             start=np.cumsum([0, *map(len, names)]),
             row=np.array([lot for one in names for lot, _ in one], np.int64),
@@ -88,9 +96,18 @@ def folded(*rows: dict[str, Any]) -> Folded:
                 }.items()
             }
         ),
-        brought=BroughtLots.none(),
+        brought=BroughtLots(
+            loss_basis_cents=np.full(len(brought), 1_000_00),
+            acquired=np.datetime64("2020-01-02") + np.arange(len(brought)),
+            holding_from=np.datetime64("2020-01-02") + np.arange(len(brought)),
+            purchased=np.full(len(brought), np.datetime64("NaT", "D")),
+            absorbed=np.zeros(len(brought), np.int8),
+            covered=np.zeros(len(brought), np.int8),
+            basis_state=np.array(brought, np.int8),
+        ),
     )
-    return fold_transactions(transactions, ACCOUNTS, GROUPS, FoldPolicy())
+    accounts = replace(ACCOUNTS, method=np.full(2, method, np.int8))
+    return fold_transactions(transactions, accounts, GROUPS, FoldPolicy())
 
 
 SELL = {"kind": Kind.SELL, "quantity": SHARE, "amount": 100_00}
@@ -175,3 +192,24 @@ def test_money_that_is_lost_stops_everything(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fold_module, "InvariantError", InvariantError)
     with pytest.raises(InvariantError, match="1 cents in taxable accounts"):
         folded(BUY)
+
+
+@pytest.mark.parametrize(
+    ("method", "closed"),
+    [
+        (LotMethod.FIFO, [1, 0]),
+        (LotMethod.LIFO, [2, 0]),
+        (LotMethod.HIFO, [0, 2]),
+        (LotMethod.LOFO, [0, 2]),
+    ],
+)
+def test_lots_of_unknown_cost_go_first_under_fifo_and_last_otherwise(
+    method: LotMethod, closed: list[int]
+) -> None:
+    """Two broker help pages [S]. Lots 0 and 2 are known, lot 1 is not; two lots' shares are sold."""
+    lot = {"kind": Kind.OPEN_LOT, "quantity": 10 * SHARE, "amount": 1_000_00}
+    rows = ({**lot, "unknown": 0}, {**lot, "unknown": 1}, {**lot, "unknown": 0})
+    made = folded(*rows, {**SELL, "quantity": 20 * SHARE}, method=method)
+    assert sorted(made.disposals.origin_row.tolist()) == sorted(closed)
+    (left,) = set(range(3)) - set(closed)
+    assert made.lots.origin_row.tolist() == [left]

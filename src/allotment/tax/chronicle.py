@@ -424,10 +424,10 @@ def _apply(b: Books, f: Facts, t: Rows, r: int) -> None:
 
 
 @inner
-def _end(b: Books, f: Facts, rows: Ints, lot: Matrix, n_lots: int) -> int:
+def _end(b: Books, f: Facts, first: int, last: int, lot: Matrix, n_lots: int) -> int:
     """Write the open pieces of the stream behind the `n_lots` there; returns the new count."""
     n = n_lots
-    for r in rows:
+    for r in range(first, last):
         b.first_piece[r] = c.NONE  # a sale that names a lot of another stream finds nothing
     for x in range(2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
         p = b.head[x]
@@ -446,7 +446,6 @@ def fold_streams(
     t: Rows,
     f: Facts,
     b: Books,
-    rows: Ints,
     start: Ints,
     household: Index,
     family: Index,
@@ -454,12 +453,12 @@ def fold_streams(
     family_size: Index,
     family_groups: Index,
     lot: Matrix,
-) -> tuple[Books, Matrix]:
-    """Fold the streams of `tax.streams.Streams` one after the other.
+) -> tuple[Books, Matrix, int]:
+    """Fold streams one after the other: stream i has rows start[i] to start[i + 1] of `t`.
 
     account_start: (n_households + 1,) first account of each household; lot: room for open pieces,
-    (any, STATUS + 1). Returns the books, whose rows, links, problems and flows are the result, and
-    the open pieces (n_lots, STATUS + 1).
+    (any, STATUS + 1). Returns the books, whose rows, links, problems and flows are the result, the
+    room with the open pieces, and their number. Rows are named by their place in `t`.
     """
     n_lots = 0
     for s in range(household.shape[0]):
@@ -468,10 +467,10 @@ def fold_streams(
         f.here[c.N_SECURITIES] = family_size[family[s]]
         f.here[c.N_GROUPS] = family_groups[family[s]]
         _begin(b, f)
-        for i in range(start[s], start[s + 1]):
+        for r in range(start[s], start[s + 1]):
             if not _has_room(b):
                 b = _with_room(b)
-            _apply(b, f, t, rows[i])
+            _apply(b, f, t, r)
         lot = _room(lot, n_lots, b.counts[c.LIVE])
-        n_lots = _end(b, f, rows[start[s] : start[s + 1]], lot, n_lots)
-    return b, lot[:n_lots]
+        n_lots = _end(b, f, start[s], start[s + 1], lot, n_lots)
+    return b, lot, n_lots

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -119,42 +119,6 @@ class Folded:
     conservation: Conservation
 
 
-def folded_of(b: Books, lot: Matrix, n_transactions: int, n_accounts: int) -> Folded:
-    """The books of all streams as columns, in an order that does not depend on the streams'."""
-    n_rows, n_links, n_problems = (int(b.counts[i]) for i in (c.N_ROWS, c.N_LINKS, c.N_PROBLEMS))
-    row, link = b.row[:n_rows], b.link[:n_links]
-    problem = b.problem[:n_problems]
-    by_account = _stable_order(lot[:, c.ACCOUNT], n_accounts)
-    by_sale = _stable_order(row[:, c.R_SALE], n_transactions)
-    by_sale = by_sale[_stable_order(row[by_sale, c.R_ACCOUNT], n_accounts)]
-    place = np.empty(n_rows, np.int64)
-    place[by_sale] = np.arange(n_rows)
-    link_row = place[link[:, c.L_ROW]]
-    by_disposal = _stable_order(link_row, n_rows)
-    problem = problem[np.argsort(problem[:, c.P_ROW], kind="stable")]
-    flow = b.flow
-    return Folded(
-        lots=_lots(lot, by_account),
-        disposals=_disposals(row, by_sale),
-        links=_links(link, link_row, by_disposal),
-        problems=FoldProblems(
-            row=problem[:, c.P_ROW],
-            code=problem[:, c.P_CODE].astype(np.int8),
-            wanted_nano=problem[:, c.P_WANTED],
-            held_nano=problem[:, c.P_HELD],
-        ),
-        conservation=Conservation(
-            recognised=flow[:, c.F_RECOGNISED],
-            proceeds=flow[:, c.F_PROCEEDS],
-            received=flow[:, c.F_RECEIVED],
-            held=flow[:, c.F_HELD],
-            given=flow[:, c.F_GIVEN],
-            permanent=flow[:, c.F_PERMANENT],
-            no_effect=flow[:, c.F_NO_EFFECT],
-        ),
-    )
-
-
 class _LotColumns(NamedTuple):
     account: Index
     sleeve: Index
@@ -194,22 +158,97 @@ class _DisposalColumns(NamedTuple):
     open_: Ints
 
 
+_WIDE, _SMALL = np.int64, np.int8
+_LOT_TYPES = (*(np.int32,) * 3, _SMALL, *(_WIDE,) * 8, *(_SMALL,) * 3)
+_DISPOSAL_TYPES = (_WIDE, np.int32, np.int32, *(_WIDE,) * 8, _SMALL, *(_WIDE,) * 3, _SMALL, _SMALL, _WIDE)
+_Columns = TypeVar("_Columns", _LotColumns, _DisposalColumns)
+
+
+class Harvest:
+    """Columns that the parts of a book are written to, one part behind the other.
+
+    Room is taken once, for what the first part lets expect; what is not used is never touched.
+    """
+
+    def __init__(self, n_transactions: int) -> None:
+        self._n_transactions, self._n_seen = n_transactions, 0
+        self._lots = _LotColumns(*_empty(0, _LOT_TYPES))
+        self._sold = _DisposalColumns(*_empty(0, _DISPOSAL_TYPES))
+        self._n_lots, self._n_sold = 0, 0
+        self._links: list[Matrix] = []
+        self._problems: list[Matrix] = []
+
+    def bring_in(self, b: Books, lot: Matrix, rows: Ints) -> None:
+        """What the transactions `rows` came to: the books, which name them by their place in `rows`,
+        and the open pieces. The order of what is written does not depend on that of the streams."""
+        n, n_links, n_problems = (int(b.counts[i]) for i in (c.N_ROWS, c.N_LINKS, c.N_PROBLEMS))
+        self._n_seen += len(rows)
+        row, link, problem = b.row[:n], b.link[:n_links], b.problem[:n_problems]
+        self._lots = self._with_room(self._lots, _LOT_TYPES, self._n_lots, len(lot))
+        _write_lots(lot, _stable_order(lot[:, c.ACCOUNT]), rows, self._lots, self._n_lots)
+        self._n_lots += len(lot)
+        by_sale = _stable_order(rows[row[:, c.R_SALE]])
+        by_sale = by_sale[_stable_order(row[by_sale, c.R_ACCOUNT])]
+        self._sold = self._with_room(self._sold, _DISPOSAL_TYPES, self._n_sold, n)
+        _write_disposals(row, by_sale, rows, self._sold, self._n_sold)
+        place = np.empty(n, np.int64)
+        place[by_sale] = np.arange(self._n_sold, self._n_sold + n)
+        link[:, c.L_ROW], link[:, c.L_ORIGIN] = place[link[:, c.L_ROW]], rows[link[:, c.L_ORIGIN]]
+        self._links.append(link[np.argsort(link[:, c.L_ROW], kind="stable")])
+        self._n_sold += n
+        problem[:, c.P_ROW] = rows[problem[:, c.P_ROW]]
+        self._problems.append(problem[np.argsort(problem[:, c.P_ROW], kind="stable")])
+
+    def _with_room(self, columns: _Columns, types: Sequence[type], used: int, more: int) -> _Columns:
+        if used + more <= columns.account.shape[0]:
+            return columns
+        expected = (used + more) * self._n_transactions // max(self._n_seen, 1)
+        larger: _Columns = type(columns)(*_empty(max(used + more, expected + expected // 16), types))
+        for new, old in zip(_first(used, larger), _first(used, columns), strict=True):
+            new[:] = old
+        return larger
+
+    def folded(self, flow: Matrix) -> Folded:
+        """Everything brought in; `flow` has the sums of money of all parts."""
+        link, problem = np.concatenate(self._links), np.concatenate(self._problems)
+        return Folded(
+            lots=_lots(self._lots, self._n_lots),
+            disposals=_disposals(self._sold, self._n_sold),
+            links=_links(link),
+            problems=FoldProblems(
+                row=problem[:, c.P_ROW],
+                code=problem[:, c.P_CODE].astype(np.int8),
+                wanted_nano=problem[:, c.P_WANTED],
+                held_nano=problem[:, c.P_HELD],
+            ),
+            conservation=Conservation(
+                recognised=flow[:, c.F_RECOGNISED],
+                proceeds=flow[:, c.F_PROCEEDS],
+                received=flow[:, c.F_RECEIVED],
+                held=flow[:, c.F_HELD],
+                given=flow[:, c.F_GIVEN],
+                permanent=flow[:, c.F_PERMANENT],
+                no_effect=flow[:, c.F_NO_EFFECT],
+            ),
+        )
+
+
 @inner
 def _day(day: int) -> int:
     return _NOT_A_DAY if day == c.NO_DAY else day
 
 
 @kernel
-def _write_lots(lot: Matrix, order: Ints, out: _LotColumns) -> None:
-    for i in range(order.shape[0]):
-        r = order[i]
+def _write_lots(lot: Matrix, order: Ints, rows: Ints, out: _LotColumns, first: int) -> None:
+    for j in range(order.shape[0]):
+        r, i = order[j], first + j
         out.account[i], out.sleeve[i], out.security[i] = (
             lot[r, c.ACCOUNT],
             lot[r, c.SLEEVE],
             lot[r, c.SECURITY],
         )
         out.side[i] = -1 if lot[r, c.STATUS] == c.SHORT else 1
-        out.origin[i], out.quantity[i] = lot[r, c.ORIGIN], lot[r, c.QUANTITY]
+        out.origin[i], out.quantity[i] = rows[lot[r, c.ORIGIN]], lot[r, c.QUANTITY]
         out.basis[i], out.loss_basis[i] = lot[r, c.BASIS], lot[r, c.LOSS_BASIS]
         out.acquired[i], out.holding[i] = _day(lot[r, c.ACQUIRED]), _day(lot[r, c.HOLDING])
         out.purchased[i], out.purchase_id[i] = _day(lot[r, c.PURCHASED]), lot[r, c.PURCHASE_ID]
@@ -218,16 +257,16 @@ def _write_lots(lot: Matrix, order: Ints, out: _LotColumns) -> None:
 
 
 @kernel
-def _write_disposals(row: Matrix, order: Ints, out: _DisposalColumns) -> None:
-    for i in range(order.shape[0]):
-        r = order[i]
+def _write_disposals(row: Matrix, order: Ints, rows: Ints, out: _DisposalColumns, first: int) -> None:
+    for j in range(order.shape[0]):
+        r, i = order[j], first + j
         out.sale[i], out.account[i], out.security[i] = (
-            row[r, c.R_SALE],
+            rows[row[r, c.R_SALE]],
             row[r, c.R_ACCOUNT],
             row[r, c.R_SECURITY],
         )
         out.origin[i], out.day[i], out.quantity[i] = (
-            row[r, c.R_ORIGIN],
+            rows[row[r, c.R_ORIGIN]],
             _day(row[r, c.R_DAY]),
             row[r, c.R_QUANTITY],
         )
@@ -244,11 +283,12 @@ def _empty(n: int, kinds: Iterable[type]) -> Iterator[Any]:
     return (np.empty(n, kind) for kind in kinds)
 
 
-def _lots(lot: Matrix, order: Ints) -> OpenLots:
-    wide, small = np.int64, np.int8
-    kinds = (*(np.int32,) * 3, small, *(wide,) * 8, *(small,) * 3)
-    out = _LotColumns(*_empty(order.shape[0], kinds))
-    _write_lots(lot, order, out)
+def _first(n: int, columns: _LotColumns | _DisposalColumns) -> Iterator[Any]:
+    return (column[:n] for column in columns)
+
+
+def _lots(columns: _LotColumns, n: int) -> OpenLots:
+    out = _LotColumns(*_first(n, columns))
     return OpenLots(
         account_ix=out.account,
         sleeve_ix=out.sleeve,
@@ -268,11 +308,8 @@ def _lots(lot: Matrix, order: Ints) -> OpenLots:
     )
 
 
-def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
-    wide, small = np.int64, np.int8
-    kinds = (wide, np.int32, np.int32, *(wide,) * 8, small, *(wide,) * 3, small, small, wide)
-    out = _DisposalColumns(*_empty(order.shape[0], kinds))
-    _write_disposals(row, order, out)
+def _disposals(columns: _DisposalColumns, n: int) -> FoldedDisposals:
+    out = _DisposalColumns(*_first(n, columns))
     return FoldedDisposals(
         sale_row=out.sale,
         account_ix=out.account,
@@ -295,33 +332,35 @@ def _disposals(row: Matrix, order: Ints) -> FoldedDisposals:
     )
 
 
-def _links(link: Matrix, link_row: Ints, order: Ints) -> FoldedLinks:
+def _links(link: Matrix) -> FoldedLinks:
     return FoldedLinks(
-        disposal_ix=link_row[order],
-        account_ix=link[order, c.L_ACCOUNT].astype(np.int32),
-        security_ix=link[order, c.L_SECURITY].astype(np.int32),
-        origin_row=link[order, c.L_ORIGIN],
-        quantity_nano=link[order, c.L_QUANTITY],
-        sold_nano=link[order, c.L_SOLD],
-        amount_cents=link[order, c.L_AMOUNT],
-        permanent=link[order, c.L_PERMANENT].astype(np.int8),
-        matched=link[order, c.L_DAY].view("M8[D]"),
+        disposal_ix=link[:, c.L_ROW],
+        account_ix=link[:, c.L_ACCOUNT].astype(np.int32),
+        security_ix=link[:, c.L_SECURITY].astype(np.int32),
+        origin_row=link[:, c.L_ORIGIN],
+        quantity_nano=link[:, c.L_QUANTITY],
+        sold_nano=link[:, c.L_SOLD],
+        amount_cents=link[:, c.L_AMOUNT],
+        permanent=link[:, c.L_PERMANENT].astype(np.int8),
+        matched=link[:, c.L_DAY].view("M8[D]"),
     )
 
 
-def _stable_order(keys: Ints, n_keys: int) -> Ints:
-    """Positions that sort small keys, equal ones in their order. Linear."""
+def _stable_order(keys: Ints) -> Ints:
+    """Positions that sort keys of a small range, equal ones in their order. Linear."""
     order = np.empty(keys.shape[0], np.int64)
-    _count_sort(np.ascontiguousarray(keys), np.zeros(n_keys + 1, np.int64), order)
+    low = int(keys.min()) if len(keys) else 0
+    place = np.zeros(int(keys.max(initial=low)) - low + 2, np.int64)
+    _count_sort(np.ascontiguousarray(keys), low, place, order)
     return order
 
 
 @kernel
-def _count_sort(keys: Ints, place: Ints, order: Ints) -> None:
+def _count_sort(keys: Ints, low: int, place: Ints, order: Ints) -> None:
     for i in range(keys.shape[0]):
-        place[keys[i] + 1] += 1
+        place[keys[i] - low + 1] += 1
     for k in range(1, place.shape[0]):
         place[k] += place[k - 1]
     for i in range(keys.shape[0]):
-        order[place[keys[i]]] = i
-        place[keys[i]] += 1
+        order[place[keys[i] - low]] = i
+        place[keys[i] - low] += 1

@@ -64,6 +64,8 @@ N_FLOWS = 7
 
 # Places in Facts.policy
 SCOPE, HP_METHOD, SAME_ORDER, SOLD_EARLIER, BEFORE_LOT, SPOUSE_PERMANENT = 0, 1, 2, 3, 4, 5
+UNKNOWN_BASIS = 6  # 1: some lot was brought whose basis is not known
+N_SWITCHES = 7
 # Places in Facts.here
 FIRST_ACCOUNT, N_ACCOUNTS, N_SECURITIES, N_GROUPS = 0, 1, 2, 3
 

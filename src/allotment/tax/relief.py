@@ -17,6 +17,7 @@ from allotment.tax.pieces import (
     ACCOUNT,
     ACQUIRED,
     BASIS,
+    BASIS_STATE,
     BIRTH,
     CHAIN_NEXT,
     HOLDING,
@@ -31,6 +32,7 @@ from allotment.tax.pieces import (
     TAKEN,
     TAKEN_HEAD,
     TAKEN_TAIL,
+    UNKNOWN_BASIS,
     Books,
     Facts,
     displace,
@@ -54,6 +56,7 @@ _MAX_GAIN = int(LotMethod.MAX_GAIN)
 _MIN_TAX_RANK = int(LotMethod.MIN_TAX_RANK)
 _MIN_TAX_DOLLARS = int(LotMethod.MIN_TAX_DOLLARS)
 _AVERAGE = int(LotMethod.AVERAGE)
+_LAST_CLASS = 9
 
 
 @inner
@@ -167,7 +170,12 @@ def _take_ranked(
             else _rank(method, cost, gain, is_long, f.rates)
         )
         if method == _FIFO:
-            ranks[i] = piece[p, HOLDING]
+            ranks[i] = piece[p, HOLDING] if f.fifo_by_holding[account] == 1 else i
+        elif method == _LIFO:
+            ranks[i] = -i
+        if piece[p, BASIS_STATE] != 0:
+            # Platforms relieve lots of unknown cost first under first-in first-out, else last.
+            classes[i] = -1 if method == _FIFO else _LAST_CLASS
         p = piece[p, NEXT]
     # The list stands in order of acquisition, so stable sorts break ties as they should.
     by_rank = np.argsort(ranks, kind="mergesort")
@@ -208,9 +216,9 @@ def take_by_method(
 ) -> None:
     """Close `quantity`, which the list is known to hold, in the order of `method`."""
     x = list_of(f, account, security)
-    by_holding = f.fifo_by_holding[account] == 1
-    first_in = method == _AVERAGE or (method == _FIFO and not by_holding)
-    if not first_in and method != _LIFO:
+    in_order = f.policy[UNKNOWN_BASIS] == 0
+    first_in = method == _AVERAGE or (method == _FIFO and in_order and f.fifo_by_holding[account] == 0)
+    if not first_in and not (method == _LIFO and in_order):
         _take_ranked(b, f, account, security, quantity, method, amount / quantity, day)
         return
     if method == _AVERAGE:
