@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner, kernel
 from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault
 from allotment.optimize.curves import build_pieces
@@ -50,7 +50,7 @@ def solve_accounts(
         _answer(market, problem, solution, work, account, found, a)
 
 
-@kernel
+@inner
 def hold(problem: Problems, solution: Solutions, a: int) -> None:
     """The answer of doing nothing: weights as held, no trade."""
     for i in range(problem.names_from[a], problem.names_from[a + 1]):
@@ -61,14 +61,15 @@ def hold(problem: Problems, solution: Solutions, a: int) -> None:
     solution.cash_after[a] = problem.cash[a]
 
 
-@kernel
+@inner
 def _search(account: Account, work: Workspace, table: Floats, options: SolveOptions, start: Floats) -> Found:
     """Search and round; the answer is left in work.answer."""
     multipliers = work.multipliers
     build_pieces(account, work.names, work.lots, work.curves, work.plan)
     start_hessian(account, work.state.free_counted, multipliers.hessian)
     multipliers.theta[:] = 0.0
-    multipliers.theta[: account.k + 1] = start
+    for x in range(account.k + 1):
+        multipliers.theta[x] = start[x]
     found = search(
         account,
         work.names,
@@ -95,19 +96,22 @@ def _search(account: Account, work: Workspace, table: Floats, options: SolveOpti
         if trial > bound:
             bound = trial
             best = theta
-    work.answer.bound_theta[:] = best
+    for x in range(work.answer.bound_theta.shape[0]):
+        work.answer.bound_theta[x] = best[x]
     return Found(found.cost, bound, found.n_solves)
 
 
-@kernel
+@inner
 def _round(account: Account, work: Workspace, table: Floats) -> None:
     """Round work.answer; with large steps, the better of two ways."""
     names, curves, multipliers, answer = work.names, work.curves, work.multipliers, work.answer
     n = account.n
     weight = work.candidates.weight
     piece = work.state.preferred
-    weight[:n] = answer.weight[:n]
-    piece[:n] = answer.piece[:n]
+    for x in range(n):
+        weight[x] = answer.weight[x]
+    for x in range(n):
+        piece[x] = answer.piece[x]
     round_answer(account, names, work.entries, curves, multipliers, answer, table)
     if not has_steps(account, names):
         return
@@ -120,11 +124,13 @@ def _round(account: Account, work: Workspace, table: Floats) -> None:
     )
     round_answer(account, names, work.entries, curves, multipliers, answer, table)
     if cost < rounded_cost(account, names, curves, multipliers, answer):
-        answer.weight[:n] = weight[:n]
-        answer.piece[:n] = piece[:n]
+        for x in range(n):
+            answer.weight[x] = weight[x]
+        for x in range(n):
+            answer.piece[x] = piece[x]
 
 
-@kernel
+@inner
 def _answer(
     market: Market,
     problem: Problems,
@@ -154,7 +160,8 @@ def _answer(
         return
     solution.status[a] = _SOLVED if terms.within else _RELAXED
     theta = work.answer.bound_theta
-    solution.factor_price[a, :] = theta[: account.k]
+    for x in range(account.k):
+        solution.factor_price[a, x] = theta[x]
     solution.cash_price[a] = theta[account.k]
     first = problem.rows_from[a]
     for r in range(first, problem.rows_from[a + 1]):

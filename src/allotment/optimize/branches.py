@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import BUY, EITHER, SELL, piece_minimum
 from allotment.optimize.dual import maximise, multiplier_terms
 from allotment.optimize.flips import best_flips
@@ -50,7 +50,7 @@ class Found(NamedTuple):
     n_solves: int
 
 
-@kernel
+@inner
 def answer_cost(account: Account, names: Names, state: State, multipliers: Multipliers) -> float:
     """Cost of the current minimisers on the chosen pieces, leaving rows priced."""
     total = 0.0
@@ -66,7 +66,7 @@ def answer_cost(account: Account, names: Names, state: State, multipliers: Multi
     return total
 
 
-@kernel
+@inner
 def _add(candidates: Candidates, count: int, name: int, cost: float, piece: int) -> int:
     """Append a flip; when the list is full, it takes the dearest one's place or none."""
     place = count
@@ -83,7 +83,7 @@ def _add(candidates: Candidates, count: int, name: int, cost: float, piece: int)
     return max(count, place + 1)
 
 
-@kernel
+@inner
 def _collect(
     account: Account,
     names: Names,
@@ -115,7 +115,7 @@ def _collect(
     return count
 
 
-@kernel
+@inner
 def _collect_group(
     names: Names,
     curves: Curves,
@@ -147,7 +147,7 @@ def _collect_group(
     return _add(candidates, count, head, best - now, -1 - wanted)
 
 
-@kernel
+@inner
 def _image(
     names: Names,
     entries: Entries,
@@ -184,7 +184,7 @@ def _image(
     solve_lower(multipliers.factor, image)
 
 
-@kernel
+@inner
 def _apply_flips(
     names: Names, curves: Curves, state: State, candidates: Candidates, chosen: Index, count: int
 ) -> None:
@@ -202,7 +202,7 @@ def _apply_flips(
             i = names.group_next[i]
 
 
-@kernel
+@inner
 def _propose(
     account: Account,
     names: Names,
@@ -218,14 +218,17 @@ def _propose(
 
     Needs q, the minimisers of the chosen pieces, gradient and Hessian; overwrites minimisers.
     """
-    candidates.weight[: account.n] = state.weight[: account.n]
-    candidates.phi[: account.n] = state.phi[: account.n]
+    for x in range(account.n):
+        candidates.weight[x] = state.weight[x]
+    for x in range(account.n):
+        candidates.phi[x] = state.phi[x]
     count = _collect(account, names, curves, state, candidates, threshold)
     if count == 0 or not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
         return False
     for c in range(count):
         _image(names, entries, curves, state, multipliers, candidates, table, c)
-    candidates.residual[:] = multipliers.gradient
+    for x in range(candidates.residual.shape[0]):
+        candidates.residual[x] = multipliers.gradient[x]
     solve_lower(multipliers.factor, candidates.residual)
     if best_flips(candidates, count) > -_WORTH:
         return False
@@ -233,7 +236,7 @@ def _propose(
     return True
 
 
-@kernel
+@inner
 def search(
     account: Account,
     names: Names,
@@ -252,8 +255,10 @@ def search(
     bound = maximise(
         account, names, entries, curves, state, multipliers, table, True, _RELAXED_STEPS, _RELAXED_TOLERANCE
     )
-    answer.bound_theta[:] = theta
-    state.chosen[:n] = state.preferred[:n]
+    for x in range(answer.bound_theta.shape[0]):
+        answer.bound_theta[x] = theta[x]
+    for x in range(n):
+        state.chosen[x] = state.preferred[x]
     cost = 1e300
     solves = 0
     # The relaxed maximum often sits on a kink, so its minimisers are mended before the first solve.
@@ -267,14 +272,18 @@ def search(
         improved = trial < cost - _WORTH
         if trial < cost:
             cost = trial
-            answer.piece[:n] = state.chosen[:n]
-            answer.weight[:n] = state.weight[:n]
-            answer.theta[:] = theta
+            for x in range(n):
+                answer.piece[x] = state.chosen[x]
+            for x in range(n):
+                answer.weight[x] = state.weight[x]
+            for x in range(answer.theta.shape[0]):
+                answer.theta[x] = theta[x]
         here = all_minima(account, names, curves, state, state.q)
         here += multiplier_terms(account, multipliers, theta)
         if here > bound:
             bound = here
-            answer.bound_theta[:] = theta
+            for x in range(answer.bound_theta.shape[0]):
+                answer.bound_theta[x] = theta[x]
         if cost - bound <= options.gap_bps * 1e-4 or not improved:
             break
         chosen_minima(n, names, curves, state, state.q)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.problem import Market, Problems
 from allotment.units import Bools, Index
 
@@ -13,7 +13,7 @@ _ACCOUNT, _NAME, _RISK, _LOT, _LIMITS, _ROW, _DUPLICATE = 1, 2, 3, 4, 5, 6, 7
 _LOTS_OVER_HELD = 1e-9  # Σ of lots may exceed the weight held by float rounding
 
 
-@kernel
+@inner
 def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> int:
     """The first fault of account a, as a Fault; 0 when there is none."""
     numbers = problem.risk_price[a] + problem.cash[a] + problem.cash_min[a] + problem.cash_max[a]
@@ -37,7 +37,7 @@ def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> 
     return _DUPLICATE if _has_duplicate(problem.asset_ix[first:last], asset_seen) else 0
 
 
-@kernel
+@inner
 def _name_fault(market: Market, problem: Problems, i: int) -> int:
     asset = problem.asset_ix[i]
     variance = market.specific_variance[asset]
@@ -64,7 +64,7 @@ def _name_fault(market: Market, problem: Problems, i: int) -> int:
     return _LOT if total > problem.held[i] + _LOTS_OVER_HELD * (1.0 + problem.held[i]) else 0
 
 
-@kernel
+@inner
 def _row_is_sound(problem: Problems, r: int, n: int) -> bool:
     lower = problem.row_lower[r]
     upper = problem.row_upper[r]
@@ -79,7 +79,7 @@ def _row_is_sound(problem: Problems, r: int, n: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def _has_duplicate(assets: Index, asset_seen: Bools) -> bool:
     """`asset_seen` is all False before and after."""
     found = False

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.workspace import Account, Curves, Lots, Names, Plan
 from allotment.units import Floats
 
@@ -36,14 +36,14 @@ class _Name(NamedTuple):
     exposed: float  # weight bought that would wash, at a cost
 
 
-@kernel
+@inner
 def limit_excess(weight: float, weight_min: float, weight_max: float) -> float:
     """How far a weight lies outside a name's limits."""
     excess = max(weight_min - weight, weight - weight_max)
     return excess if excess > DUST else 0.0
 
 
-@kernel
+@inner
 def _facts(names: Names, lots: Lots, i: int) -> _Name:
     held = names.held[i]
     losses = 0.0
@@ -69,7 +69,7 @@ def _facts(names: Names, lots: Lots, i: int) -> _Name:
     )
 
 
-@kernel
+@inner
 def _plan(plan: Plan, count: int, name: _Name, low: float, high: float, mode: int, fixed: float) -> int:
     """Add the piece [low, high], cut at the name's limits, unless nothing is left of it."""
     low = max(low, name.weight_min)
@@ -83,7 +83,7 @@ def _plan(plan: Plan, count: int, name: _Name, low: float, high: float, mode: in
     return count + 1
 
 
-@kernel
+@inner
 def _plan_purchases(plan: Plan, count: int, name: _Name, low: float, least: float, fixed: float) -> int:
     """The pieces that buy at least `least`; the first begins at `low`, maybe below what is held.
 
@@ -97,7 +97,7 @@ def _plan_purchases(plan: Plan, count: int, name: _Name, low: float, least: floa
     return _plan(plan, count, name, low, top, BUY, fixed)
 
 
-@kernel
+@inner
 def _plan_branches(account: Account, name: _Name, plan: Plan) -> int:
     """The pieces of a name inside its limits. Without fixed charges they share the point held."""
     held = name.held
@@ -128,7 +128,7 @@ def _plan_branches(account: Account, name: _Name, plan: Plan) -> int:
     return count
 
 
-@kernel
+@inner
 def _plan_relaxed(account: Account, name: _Name, plan: Plan, count: int) -> int:
     """Limits that are broken today may stay so at a price: hold, or sell all that can be sold."""
     excess = limit_excess(name.held, name.weight_min, name.weight_max)
@@ -149,7 +149,7 @@ def _plan_relaxed(account: Account, name: _Name, plan: Plan, count: int) -> int:
     return count
 
 
-@kernel
+@inner
 def build_pieces(account: Account, names: Names, lots: Lots, curves: Curves, plan: Plan) -> None:
     """All pieces of the account's names and their segments; every name gets at least one piece."""
     piece = 0
@@ -198,7 +198,7 @@ def build_pieces(account: Account, names: Names, lots: Lots, curves: Curves, pla
     curves.start[account.n] = piece
 
 
-@kernel
+@inner
 def walk(
     segment_low: Floats,
     segment_slope: Floats,
@@ -226,7 +226,7 @@ def walk(
     return high, cost, 0.0
 
 
-@kernel
+@inner
 def piece_minimum(names: Names, curves: Curves, i: int, piece: int, q: float) -> tuple[float, float]:
     """Minimum over a piece of κd/2 (w−b)² + q w + c(w), and its w."""
     benchmark = names.benchmark[i]
@@ -245,7 +245,7 @@ def piece_minimum(names: Names, curves: Curves, i: int, piece: int, q: float) ->
     return 0.5 * names.curvature[i] * active * active + q * weight + cost, weight
 
 
-@kernel
+@inner
 def piece_cost(curves: Curves, piece: int, weight: float) -> float:
     """c(w) on a piece that holds `weight`."""
     top: float = curves.high[piece]

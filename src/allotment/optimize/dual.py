@@ -16,7 +16,7 @@ steps. The matrix adds up only names whose minimiser moves with q (`free`).
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.linear import factorise, solve_lower, solve_upper
 from allotment.optimize.minima import all_minima, chosen_minima
 from allotment.optimize.workspace import Account, Curves, Entries, Multipliers, Names, State
@@ -27,7 +27,7 @@ _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
 
 
-@kernel
+@inner
 def prices(n: int, asset: Index, entries: Entries, table: Floats, theta: Floats, q: Floats) -> None:
     """q ← E θ, without the utility."""
     k = table.shape[1]
@@ -41,7 +41,7 @@ def prices(n: int, asset: Index, entries: Entries, table: Floats, theta: Floats,
         q[i] = total
 
 
-@kernel
+@inner
 def values(
     n: int,
     asset: Index,
@@ -67,7 +67,7 @@ def values(
     value[k] += total
 
 
-@kernel
+@inner
 def multiplier_terms(account: Account, multipliers: Multipliers, theta: Floats) -> float:
     """The part of D that does not concern single names."""
     total = 0.0
@@ -81,7 +81,7 @@ def multiplier_terms(account: Account, multipliers: Multipliers, theta: Floats) 
     return total
 
 
-@kernel
+@inner
 def _slopes(account: Account, multipliers: Multipliers) -> None:
     """gradient ← that of D at (theta, value); `fixed` where a row's multiplier may not move."""
     k = account.k
@@ -104,7 +104,7 @@ def _slopes(account: Account, multipliers: Multipliers) -> None:
         multipliers.gradient[r] = 0.0 if fixed else slope
 
 
-@kernel
+@inner
 def count_free(n: int, asset: Index, state: State, entries: Entries, table: Floats, hessian: Floats) -> None:
     """Bring the Hessian up to date with the names that became free or ceased to be."""
     k = table.shape[1]
@@ -130,7 +130,7 @@ def count_free(n: int, asset: Index, state: State, entries: Entries, table: Floa
                 hessian[r, entries.row[other]] += scaled * entries.coefficient[other]
 
 
-@kernel
+@inner
 def start_hessian(account: Account, free_counted: Floats, hessian: Floats) -> None:
     """Forget the names counted; what is left is the curvature of the multipliers themselves."""
     hessian[:, :] = 0.0
@@ -141,7 +141,7 @@ def start_hessian(account: Account, free_counted: Floats, hessian: Floats) -> No
     free_counted[: account.n] = 0.0
 
 
-@kernel
+@inner
 def _direction(k: int, multipliers: Multipliers) -> bool:
     """step ← maximiser of the quadratic model, rows kept on this side of their kinks and caps.
 
@@ -180,7 +180,7 @@ def _direction(k: int, multipliers: Multipliers) -> bool:
     return True
 
 
-@kernel
+@inner
 def _model_slope(multipliers: Multipliers, r: int) -> float:
     """(Hessian × step) at r, from the Hessian's lower triangle."""
     total = 0.0
@@ -189,7 +189,7 @@ def _model_slope(multipliers: Multipliers, r: int) -> float:
     return total
 
 
-@kernel
+@inner
 def _room_to_stop(multipliers: Multipliers, r: int, direction: float) -> float:
     """Step at which row r meets its kink at 0 or its cap, going in `direction`."""
     theta: float = multipliers.theta[r]
@@ -202,14 +202,14 @@ def _room_to_stop(multipliers: Multipliers, r: int, direction: float) -> float:
     return -theta if kinked and above else -price - theta
 
 
-@kernel
+@inner
 def _minima(account: Account, names: Names, curves: Curves, state: State, q: Floats, every: bool) -> float:
     if every:
         return all_minima(account, names, curves, state, q)
     return chosen_minima(account.n, names, curves, state, q)
 
 
-@kernel
+@inner
 def maximise(
     account: Account,
     names: Names,
@@ -254,7 +254,7 @@ def maximise(
     return height
 
 
-@kernel
+@inner
 def _climb(
     account: Account,
     names: Names,
@@ -276,8 +276,10 @@ def _climb(
         trial = _minima(account, names, curves, state, state.q_trial, every)
         trial += multiplier_terms(account, multipliers, multipliers.theta_trial)
         if trial >= height + _ASCENT * share * promised:
-            state.q[:n] = state.q_trial[:n]
-            multipliers.theta[:] = multipliers.theta_trial
+            for x in range(n):
+                state.q[x] = state.q_trial[x]
+            for x in range(multipliers.theta.shape[0]):
+                multipliers.theta[x] = multipliers.theta_trial[x]
             return trial
         # Concave along the line: the parabola through value, slope and value has its top here.
         fall = height + share * promised - trial

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.workspace import Candidates
 from allotment.units import Floats
 
@@ -16,7 +16,7 @@ _WORTH = 1e-10  # promise of a single move below which the search ends
 _MOVES_MAX = 200
 
 
-@kernel
+@inner
 def _dot(x: Floats, y: Floats) -> float:
     total = 0.0
     for f in range(x.shape[0]):
@@ -24,7 +24,7 @@ def _dot(x: Floats, y: Floats) -> float:
     return total
 
 
-@kernel
+@inner
 def _toggle(candidates: Candidates, c: int) -> None:
     sign = -1.0 if candidates.taken[c] else 1.0
     candidates.taken[c] = not candidates.taken[c]
@@ -32,7 +32,7 @@ def _toggle(candidates: Candidates, c: int) -> None:
         candidates.residual[f] += sign * candidates.image[c, f]
 
 
-@kernel
+@inner
 def best_flips(candidates: Candidates, count: int) -> float:
     """Set `taken` by best single moves, then best pairs; returns the promised change (≤ 0).
 

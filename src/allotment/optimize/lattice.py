@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import BUY, DUST, SELL, piece_cost, piece_minimum
 from allotment.optimize.dual import multiplier_terms, prices
 from allotment.optimize.steps import STEP_DUST, TINY_STEP
@@ -17,7 +17,7 @@ from allotment.optimize.workspace import Account, Curves, Entries, Multipliers, 
 from allotment.units import Floats
 
 
-@kernel
+@inner
 def _at(names: Names, curves: Curves, i: int, piece: int, q: float, weight: float) -> float:
     """Cost of a weight on a piece at price q; a large number where the piece does not reach."""
     if weight < curves.low[piece] - DUST or weight > curves.high[piece] + DUST:
@@ -28,7 +28,7 @@ def _at(names: Names, curves: Curves, i: int, piece: int, q: float, weight: floa
     return held_cost + piece_cost(curves, piece, weight)
 
 
-@kernel
+@inner
 def _name_minimum(names: Names, curves: Curves, i: int, q: float, barred: int) -> float:
     """Least over the tradable weights on the pieces of name i whose mode is not `barred`."""
     best = 1e300
@@ -49,7 +49,7 @@ def _name_minimum(names: Names, curves: Curves, i: int, q: float, barred: int) -
     return best
 
 
-@kernel
+@inner
 def lattice_bound(
     account: Account,
     names: Names,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.units import Bools, Floats
 
 
-@kernel
+@inner
 def factorise(matrix: Floats, skipped: Bools, factor: Floats) -> bool:
     """factor ← L with L Lᵀ = matrix, reading its lower triangle; shapes (K, K).
 
@@ -22,8 +22,8 @@ def factorise(matrix: Floats, skipped: Bools, factor: Floats) -> bool:
                 factor[row, column] = 1.0 if row == column else 0.0
                 continue
             total = matrix[row, column]
-            for inner in range(column):
-                total -= factor[row, inner] * factor[column, inner]
+            for before in range(column):
+                total -= factor[row, before] * factor[column, before]
             if row == column:
                 if not total > 0.0:
                     return False
@@ -33,7 +33,7 @@ def factorise(matrix: Floats, skipped: Bools, factor: Floats) -> bool:
     return True
 
 
-@kernel
+@inner
 def solve_lower(factor: Floats, vector: Floats) -> None:
     """vector ← L⁻¹ vector."""
     for row in range(factor.shape[0]):
@@ -43,7 +43,7 @@ def solve_lower(factor: Floats, vector: Floats) -> None:
         vector[row] = total / factor[row, row]
 
 
-@kernel
+@inner
 def solve_upper(factor: Floats, vector: Floats) -> None:
     """vector ← L⁻ᵀ vector."""
     for row in range(factor.shape[0] - 1, -1, -1):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.workspace import Account, Entries, Lots, Multipliers, Names, Workspace
 from allotment.units import Index
 
 
-@kernel
+@inner
 def load(market: Market, problem: Problems, work: Workspace, options: SolveOptions, a: int) -> Account:
     """Fill names, lots, entries and the ends of the rows; returns the account's numbers."""
     _load_names(market, problem, work.names, a)
@@ -33,7 +33,7 @@ def load(market: Market, problem: Problems, work: Workspace, options: SolveOptio
     )
 
 
-@kernel
+@inner
 def _load_names(market: Market, problem: Problems, names: Names, a: int) -> None:
     first = problem.names_from[a]
     for i in range(problem.names_from[a + 1] - first):
@@ -57,7 +57,7 @@ def _load_names(market: Market, problem: Problems, names: Names, a: int) -> None
         names.step[i] = problem.step[name]
 
 
-@kernel
+@inner
 def _load_ends(
     market: Market, problem: Problems, multipliers: Multipliers, options: SolveOptions, a: int
 ) -> None:
@@ -80,7 +80,7 @@ def _load_ends(
         multipliers.price[row] = problem.row_price[r]
 
 
-@kernel
+@inner
 def _load_entries(problem: Problems, entries: Entries, a: int, k: int) -> None:
     """Turn the rows' entries round: by name instead of by row."""
     n = problem.names_from[a + 1] - problem.names_from[a]
@@ -104,7 +104,7 @@ def _load_entries(problem: Problems, entries: Entries, a: int, k: int) -> None:
     start[0] = 0
 
 
-@kernel
+@inner
 def _load_lots(problem: Problems, lots: Lots, a: int) -> None:
     """The sellable lots of each name, sorted by rate."""
     first = problem.names_from[a]
@@ -137,7 +137,7 @@ def _load_lots(problem: Problems, lots: Lots, a: int) -> None:
     lots.start[n] = end
 
 
-@kernel
+@inner
 def _link_groups(group_ix: Index, names: Names, group_last: Index, n: int) -> int:
     """Link the names of each substantially identical group; returns how many have several."""
     n_groups = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import BUY, SELL, walk
 from allotment.optimize.workspace import Account, Curves, Names, State
 from allotment.units import Floats
 
 
-@kernel
+@inner
 def chosen_minima(n: int, names: Names, curves: Curves, state: State, q: Floats) -> float:
     """Σ of the minima over the chosen pieces; fills weight, free and phi."""
     total = 0.0
@@ -35,7 +35,7 @@ def chosen_minima(n: int, names: Names, curves: Curves, state: State, q: Floats)
     return total
 
 
-@kernel
+@inner
 def name_minimum(names: Names, curves: Curves, state: State, i: int, q: float, barred: int) -> float:
     """Least over the pieces of name i whose mode is not `barred`; fills the name's minimiser."""
     best = 1e300
@@ -67,7 +67,7 @@ def name_minimum(names: Names, curves: Curves, state: State, i: int, q: float, b
     return best
 
 
-@kernel
+@inner
 def group_minimum(names: Names, curves: Curves, state: State, head: int, q: Floats, barred: int) -> float:
     """Σ over the group that starts at `head` of its members' minima without the mode `barred`."""
     total = 0.0
@@ -78,7 +78,7 @@ def group_minimum(names: Names, curves: Curves, state: State, head: int, q: Floa
     return total
 
 
-@kernel
+@inner
 def all_minima(account: Account, names: Names, curves: Curves, state: State, q: Floats) -> float:
     """Σ over groups of the minimum over every branch; fills weight, free, phi and preferred."""
     total = 0.0

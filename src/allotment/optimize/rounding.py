@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import DUST, EITHER, piece_cost
 from allotment.optimize.dual import values
 from allotment.optimize.steps import STEP_DUST, TINY_STEP
@@ -21,14 +21,14 @@ _WORTH = 1e-10  # a smaller gain is not worth another pass
 _RESIDUE_MOVES = 40
 
 
-@kernel
+@inner
 def row_excess(multipliers: Multipliers, r: int, value: float) -> float:
     """How far a row's value lies outside its ends."""
     excess: float = max(0.0, value - multipliers.upper[r], multipliers.lower[r] - value)
     return excess
 
 
-@kernel
+@inner
 def _row_change(multipliers: Multipliers, r: int, change: float) -> float:
     """Change of a row's relaxation price when its value changes."""
     now: float = multipliers.value[r]
@@ -37,7 +37,7 @@ def _row_change(multipliers: Multipliers, r: int, change: float) -> float:
     return price * excess
 
 
-@kernel
+@inner
 def _move_cost(
     account: Account,
     names: Names,
@@ -69,7 +69,7 @@ def _move_cost(
     return total
 
 
-@kernel
+@inner
 def _move(
     names: Names,
     entries: Entries,
@@ -96,13 +96,13 @@ def _move(
         value[entries.row[entry]] += change * entries.coefficient[entry]
 
 
-@kernel
+@inner
 def _holds(curves: Curves, piece: int, weight: float) -> bool:
     inside: bool = curves.low[piece] - DUST <= weight <= curves.high[piece] + DUST
     return inside
 
 
-@kernel
+@inner
 def _piece_at(curves: Curves, i: int, own: int, weight: float, in_group: bool) -> int:
     """A piece of name i that holds `weight`, preferably its own; −1 when there is none.
 
@@ -118,7 +118,7 @@ def _piece_at(curves: Curves, i: int, own: int, weight: float, in_group: bool) -
     return -1
 
 
-@kernel
+@inner
 def _round_steps(
     account: Account,
     names: Names,
@@ -165,7 +165,7 @@ def _round_steps(
             _move(names, entries, multipliers, answer, table, i, best_piece, best_change)
 
 
-@kernel
+@inner
 def _sweep_steps(
     account: Account,
     names: Names,
@@ -217,7 +217,7 @@ def _sweep_steps(
     return moved
 
 
-@kernel
+@inner
 def _room(names: Names, curves: Curves, answer: Answer, i: int, excess: float) -> float:
     """How far name i can go against `excess` on its piece, in whole steps if it has any."""
     piece = answer.piece[i]
@@ -232,7 +232,7 @@ def _room(names: Names, curves: Curves, answer: Answer, i: int, excess: float) -
     return math.copysign(max(0.0, min(steps, math.floor(room / step + STEP_DUST))) * step, -excess)
 
 
-@kernel
+@inner
 def _absorb_residue(
     account: Account,
     names: Names,
@@ -269,7 +269,7 @@ def _absorb_residue(
         _move(names, entries, multipliers, answer, table, best_name, answer.piece[best_name], best_change)
 
 
-@kernel
+@inner
 def round_answer(
     account: Account,
     names: Names,
@@ -313,7 +313,7 @@ def round_answer(
     _absorb_residue(account, names, entries, curves, multipliers, answer, table)
 
 
-@kernel
+@inner
 def rounded_cost(
     account: Account, names: Names, curves: Curves, multipliers: Multipliers, answer: Answer
 ) -> float:

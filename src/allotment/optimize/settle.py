@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import DUST, SELL, limit_excess
 from allotment.optimize.dual import values
 from allotment.optimize.problem import Market, Problems
@@ -30,14 +30,14 @@ class Terms(NamedTuple):
     within: bool  # cash band, rows and limits all kept
 
 
-@kernel
+@inner
 def total(terms: Terms) -> float:
     """The objective."""
     paid = terms.risk + terms.tax + terms.cost + terms.wash
     return paid - terms.utility + terms.relaxation
 
 
-@kernel
+@inner
 def sell_lots(work: Workspace, account: Account, problem: Problems, solution: Solutions, a: int) -> None:
     """Fill weight, bought and sold from work.answer, cheapest lots first."""
     first = problem.names_from[a]
@@ -59,7 +59,7 @@ def sell_lots(work: Workspace, account: Account, problem: Problems, solution: So
             left -= sold
 
 
-@kernel
+@inner
 def terms_of(
     work: Workspace, account: Account, market: Market, problem: Problems, solution: Solutions, a: int
 ) -> Terms:
@@ -116,7 +116,7 @@ def terms_of(
     return Terms(risk, tax, cost, wash, utility, relaxation, cash, limit, within)
 
 
-@kernel
+@inner
 def report(
     multipliers: Multipliers, problem: Problems, solution: Solutions, terms: Terms, a: int, k: int
 ) -> None:

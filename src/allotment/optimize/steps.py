@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import kernel
+from allotment.compiled import inner
 from allotment.optimize.curves import DUST, EITHER, piece_cost, piece_minimum
 from allotment.optimize.dual import count_free, maximise
 from allotment.optimize.linear import factorise, solve_lower
@@ -31,7 +31,7 @@ STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 _LEVELS = 24  # each half the step of the one before
 
 
-@kernel
+@inner
 def has_steps(account: Account, names: Names) -> bool:
     """True when some name's step is large enough to matter."""
     found = False
@@ -40,7 +40,7 @@ def has_steps(account: Account, names: Names) -> bool:
     return found
 
 
-@kernel
+@inner
 def _image(
     names: Names, entries: Entries, multipliers: Multipliers, table: Floats, i: int, image: Floats
 ) -> None:
@@ -58,7 +58,7 @@ def _image(
     solve_lower(multipliers.factor, image)
 
 
-@kernel
+@inner
 def _choose(
     names: Names, curves: Curves, answer: Answer, i: int, q: float, pull: float, stiffness: float
 ) -> None:
@@ -99,7 +99,7 @@ def _choose(
     answer.piece[i] = best_piece
 
 
-@kernel
+@inner
 def round_large_steps(
     account: Account,
     names: Names,
@@ -113,8 +113,10 @@ def round_large_steps(
 ) -> None:
     """Bring the answer's names with large steps to tradable weights."""
     n = account.n
-    multipliers.theta[:] = answer.theta
-    state.chosen[:n] = answer.piece[:n]
+    for x in range(multipliers.theta.shape[0]):
+        multipliers.theta[x] = answer.theta[x]
+    for x in range(n):
+        state.chosen[x] = answer.piece[x]
     maximise(account, names, entries, curves, state, multipliers, table, False, 0, 0.0)
     largest = 0.0
     for i in range(n):
@@ -126,7 +128,8 @@ def round_large_steps(
         count_free(n, names.asset, state, entries, table, multipliers.hessian)
         if not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
             return
-        candidates.residual[:] = gap
+        for x in range(candidates.residual.shape[0]):
+            candidates.residual[x] = gap[x]
         solve_lower(multipliers.factor, candidates.residual)
         for i in range(n):
             step = names.step[i]
