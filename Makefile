@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage check fix bench docs clean
+.PHONY: help setup demo test test-all coverage mutants check fix bench docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test-all: setup ## run the tests, the slow ones too
 
 coverage: setup ## branch coverage of the law, compiled code run as Python
 	$(BIN)/python tools/law_coverage.py
+
+mutants: setup ## change the law one operator at a time: does a test notice? (half an hour)
+	$(BIN)/python tools/mutants.py
 
 check: setup ## format, lint, types, import contracts, dependencies, tidy tests
 	$(BIN)/ruff format --check .

@@ -7,8 +7,9 @@ as quoted in the modules of `allotment.tax`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -70,12 +71,15 @@ class Household:
         }
         self.policy = policy
         self.group: dict[str, str] = {}
+        self.units: dict[str, Fraction] = {}  # of the group in one share
         for members in policy.get("si_groups", []):
             for symbol in members:
-                self.group[symbol] = members[0]
+                self.group[symbol] = min(members)
+                self.units[symbol] = Fraction(members[symbol]) if isinstance(members, dict) else Fraction(1)
         self.lots: list[Lot] = []
         self.rows: list[dict[str, Any]] = []
-        self.claims: list[dict[str, Any]] = []
+        self.claims: list[dict[str, Any]] = []  # rows that a purchase may still wash
+        self.links: list[tuple[Any, list[int]]] = []
         self.gone: list[Lot] = []  # sold, and by policy still able to replace
         self.births = 0
         self.calls: dict[str, str] = {}
@@ -90,6 +94,15 @@ class Household:
     def group_of(self, symbol: str) -> str:
         symbol = self.calls.get(symbol, symbol)
         return self.group.get(symbol, symbol)
+
+    def unit_of(self, symbol: str) -> Fraction:
+        return self.units.get(self.calls.get(symbol, symbol), Fraction(1))
+
+    def converted(self, qty: int, symbol: str, other: str) -> int:
+        """Shares of `symbol` as shares of `other`, by way of the units of their group."""
+        if symbol == other:
+            return qty
+        return max(1, half_up(half_up(qty * self.unit_of(symbol)) / self.unit_of(other)))
 
     def in_scope(self, account: str, symbol: str, other: Lot) -> bool:
         if self.says("scope", "household") == "account_cusip":
@@ -139,8 +152,14 @@ class Household:
             lots.sort(key=lambda lot: (not is_long[id(lot)], -unit[id(lot)]))
         elif method == "hifo_short_first":
             lots.sort(key=lambda lot: (is_long[id(lot)], -unit[id(lot)]))
+        elif method in RANKS:
+            lots.sort(key=lambda lot: RANKS[method](*self.outcome(lot, price), is_long[id(lot)]))
+        elif method == "average":
+            self.average(lots)
         else:
             assert method == "fifo", method
+            if self.says("fifo_key", "acquired") == "holding_from":
+                lots.sort(key=lambda lot: lot.hp)
         closed = []
         for lot in lots:
             if qty:
@@ -149,6 +168,22 @@ class Household:
                 qty -= here
         assert qty == 0
         return closed
+
+    @staticmethod
+    def outcome(lot: Lot, price: Fraction) -> tuple[Fraction, Fraction]:
+        """Cost and gain of one share at a price; for gifts there are two bases."""
+        cost, low = Fraction(lot.basis, lot.qty), Fraction(lot.loss_basis, lot.qty)
+        if price >= cost:
+            return cost, price - cost
+        return cost, min(Fraction(0), price - low)
+
+    @staticmethod
+    def average(lots: list[Lot]) -> None:
+        basis, left = sum(lot.basis for lot in lots), sum(lot.qty for lot in lots)
+        for lot in lots:
+            mean = share(basis, lot.qty, left)
+            basis, left = basis - mean, left - lot.qty
+            lot.basis = lot.loss_basis = mean
 
     def close(self, lot: Lot, qty: int) -> Lot:
         if qty == lot.qty:
@@ -192,8 +227,10 @@ class Household:
             "permanent": permanent,
             "long": day >= one_year_on(hp),
             "day": day,
+            "acq": piece.acq,
             "hp": hp,
             "purchase": piece.purchase,
+            "open": 0,
         }
         self.rows.append(row)
         return row
@@ -233,8 +270,12 @@ class Household:
             if not candidates:
                 break
             best = min(candidates, key=lambda lot: (lot.purchased, lot.key, id(lot) not in kept, lot.birth))
-            qty = min(piece.qty, best.qty)
-            matched = piece if qty == piece.qty else piece.cut(qty)
+            sold = self.converted(best.qty, best.symbol, piece.symbol)
+            qty = best.qty
+            if sold > piece.qty:
+                sold = piece.qty
+                qty = min(qty, self.converted(sold, piece.symbol, best.symbol))
+            matched = piece if sold == piece.qty else piece.cut(sold)
             part = best
             if qty < best.qty:
                 part = best.cut(qty)
@@ -249,7 +290,7 @@ class Household:
                 self.gone.remove(best)
             loss = max(0, matched.loss_basis - matched.proceeds)
             row = self.book(matched, sale, day, loss, 0)
-            self.absorb(part, row, loss)
+            self.absorb(part, row, loss, sold, day)
             if part.row and not self.is_lost(row["account"], part.account):
                 # The replacement was sold before: its sale bears the loss.
                 part.row["basis"] += loss
@@ -259,7 +300,8 @@ class Household:
                 return
         row = self.book(piece, sale, day, 0, 0)
         if taxable and piece.loss_basis > piece.proceeds:
-            self.claims.append({"row": row, "open": piece.qty})
+            row["open"] = piece.qty
+            self.claims.append(row)
         fresh = piece.purchased is not None and not piece.absorbed
         if fresh and self.says("sold_earlier_candidates", "excluded") == "included":
             piece.row = row
@@ -268,20 +310,21 @@ class Household:
     def part_of_row(self, row: dict[str, Any], qty: int, total: int) -> dict[str, Any]:
         """A row of its own for `qty` of the shares of a disposal; a claim on it is parted too."""
         new = dict(row)
-        for name in ("qty", "proceeds", "basis", "disallowed", "permanent"):
+        for name in PARTED:
             new[name] = share(row[name], qty, total)
             row[name] -= new[name]
         self.rows.append(new)
         for i, claim in enumerate(self.claims):
-            if claim["row"] is row:
-                opened = share(claim["open"], qty, total)
-                claim["open"] -= opened
-                self.claims.insert(i + 1, {"row": new, "open": opened})
+            if claim is row:
+                self.claims.insert(i + 1, new)
                 break
         return new
 
-    def absorb(self, lot: Lot, row: dict[str, Any], loss: int) -> None:
+    def absorb(self, lot: Lot, row: dict[str, Any], loss: int, sold: int, day: date) -> None:
+        """`sold`: shares of the loss that those of `lot` replace, found on `day`."""
         lot.absorbed = True
+        at = (row["sale"], row["lot"], row["account"], lot.key, lot.account, lot.symbol, day)
+        self.links.append(((*at, self.is_lost(row["account"], lot.account)), [lot.qty, sold, loss]))
         if self.is_lost(row["account"], lot.account):
             row["permanent"] += loss
             return
@@ -293,25 +336,30 @@ class Household:
         """A new lot first washes the open claims, oldest first."""
         lot.birth = self.births
         self.births += 1
-        for claim in list(self.claims):
-            row = claim["row"]
+        for row in list(self.claims):
             if (
                 row["purchase"] == lot.purchase
                 or abs((lot.purchased - row["day"]).days) > 30
                 or not self.in_scope(row["account"], row["symbol"], lot)
             ):
                 continue
-            qty = min(claim["open"], lot.qty)
+            sold = row["open"]
+            qty = self.converted(sold, row["symbol"], lot.symbol)
+            if qty > lot.qty:
+                qty = lot.qty
+                sold = min(sold, self.converted(qty, lot.symbol, row["symbol"]))
             matched = row
-            if qty < claim["open"]:
+            if sold < row["open"]:
                 matched = dict(row)
-                for name in ("qty", "proceeds", "basis", "disallowed", "permanent"):
-                    matched[name] = share(row[name], qty, claim["open"])
+                opened = row["open"]
+                for name in PARTED:
+                    matched[name] = share(row[name], sold, opened)
                     row[name] -= matched[name]
-                claim["open"] -= qty
+                matched["open"] = 0
                 self.rows.append(matched)
             else:
-                self.claims.remove(claim)
+                self.claims.remove(row)
+                row["open"] = 0
             part = lot
             if qty < lot.qty:
                 part = lot.cut(qty)
@@ -319,7 +367,7 @@ class Household:
                 self.births += 1
             loss = max(0, matched["basis"] - matched["proceeds"])
             matched["disallowed"] += loss
-            self.absorb(part, matched, loss)
+            self.absorb(part, matched, loss, sold, day)
             self.lots.append(part)
             if part is lot:
                 return
@@ -367,6 +415,8 @@ class Household:
             self.in_lieu(entry, account, entry["to"], sale, day)
         elif kind == "spinoff":
             self.spin(entry, account, lots, ratio, sale, day)
+        elif kind == "rights":
+            self.grant(entry, account, lots, sale, day)
         elif kind in ("taxable_merger", "taxable_spinoff"):
             self.taxed(entry, account, lots, ratio, sale, day)
         elif kind == "roc" or (kind == "liquidation" and not entry.get("final")):
@@ -394,6 +444,17 @@ class Household:
                 setattr(lot, name, getattr(lot, name) - moved)
             self.add(child)
         self.in_lieu(entry, account, entry["child"], sale, day)
+
+    def grant(self, entry: dict[str, Any], account: str, lots: list[Lot], sale: int, day: date) -> None:
+        """§307(b): rights worth less than 15 % of the stock get no basis unless the holder elects."""
+        rights = Fraction(entry["right_fmv"]) * Fraction(entry["per_share"])
+        has_basis = entry.get("allocate") or rights >= Fraction(entry["stock_fmv"]) * 15 / 100
+        spun = {
+            "child": entry["rights"],
+            "child_fmv": entry["right_fmv"] if has_basis else "0",
+            "parent_fmv": entry["stock_fmv"],
+        }
+        self.spin({**entry, **spun}, account, lots, Fraction(entry["per_share"]), sale, day)
 
     def taxed(
         self, entry: dict[str, Any], account: str, lots: list[Lot], ratio: Fraction, sale: int, day: date
@@ -445,7 +506,9 @@ class Household:
     def apply(self, key: int, entry: dict[str, Any], keys: dict[str, int]) -> None:
         day, kind, symbol = date.fromisoformat(entry["date"]), entry["type"], entry["symbol"]
         account = entry.get("account", "A")
-        self.claims = [claim for claim in self.claims if (day - claim["row"]["day"]).days <= 30]
+        for claim in [claim for claim in self.claims if (day - claim["day"]).days > 30]:
+            self.claims.remove(claim)
+            claim["open"] = 0
         if kind in ("buy", "reinvest"):
             lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["amount"]), day)
             self.purchase(lot, day)
@@ -461,21 +524,25 @@ class Household:
             self.leave(key, {"amount": "0", **entry, **sale}, keys, account, day)
         elif kind in ("sell", "donate", "transfer", "split_off", "ira_distribution"):
             self.leave(key, entry, keys, account, day)
-        elif kind == "option_exercise":
+        elif kind in ("option_exercise", "exercise_rights"):
             self.exercise(key, entry, account, day)
         else:
             if kind == "split":
                 new, _, old = entry["ratio"].partition(":")
-                for claim in self.claims:
-                    if claim["row"]["symbol"] == symbol:
-                        claim["open"] = max(1, half_up(claim["open"] * Fraction(new) / Fraction(old)))
-                for lot in self.gone:
-                    if lot.symbol == symbol:
-                        lot.qty = max(1, half_up(lot.qty * Fraction(new) / Fraction(old)))
+                self.split_what_waits(symbol, Fraction(new) / Fraction(old))
             for name in self.accounts if "account" not in entry else [account]:
                 self.act(entry, name, key, day)
             if kind == "symbol_change":
                 self.group[entry["to"]] = self.group_of(symbol)
+
+    def split_what_waits(self, symbol: str, ratio: Fraction) -> None:
+        """Open claims, and shares that are gone but may still replace, count in new shares."""
+        for claim in self.claims:
+            if claim["symbol"] == symbol:
+                claim["open"] = max(1, half_up(claim["open"] * ratio))
+        for lot in self.gone:
+            if lot.symbol == symbol:
+                lot.qty = max(1, half_up(lot.qty * ratio))
 
     def receive(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
         """Shares that are not bought."""
@@ -497,7 +564,7 @@ class Household:
             closed = self.named(entry, account, keys, symbol)
         else:
             qty = nano(entry["qty"])
-            price = Fraction(cents(entry.get("amount", "0")), qty)
+            price = Fraction(cents(entry.get("amount") or entry.get("fmv", "0")), qty)
             method = entry.get("method", self.says("lot_method", "fifo"))
             closed = self.relieve(account, symbol, qty, method, price, day)
         if kind == "sell":
@@ -519,9 +586,11 @@ class Household:
             self.purchase(Lot(key, entry["to"], symbol, qty, value, day), day)
 
     def exercise(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
-        closed = self.relieve(
-            account, entry["option"], nano(entry["contracts"]) * 100, "fifo", Fraction(0), day
-        )
+        is_right = "rights" in entry
+        qty = nano(entry["qty"]) if is_right else nano(entry["contracts"]) * 100
+        given = entry["rights"] if is_right else entry["option"]
+        method, price = self.says("lot_method", "fifo"), Fraction(cents(entry["amount"]), qty)
+        closed = self.relieve(account, given, qty, method, price, day)
         closed.sort(key=lambda piece: (piece.acq, piece.hp, piece.key, piece.birth))
         amount, left = cents(entry["amount"]), sum(lot.qty for lot in closed)
         for lot in closed:
@@ -532,33 +601,88 @@ class Household:
             lot.symbol, lot.key, lot.purchase = entry["symbol"], key, key
             lot.basis += paid
             lot.loss_basis = lot.basis
-            lot.acq, lot.purchased, lot.hp = day, day, day - days
+            # §1223(5): stock from rights counts from the day of exercise itself.
+            lot.acq, lot.purchased, lot.hp = day, day, day - (timedelta(1) if is_right else days)
             if lot.absorbed:
                 self.add(lot)
             else:
                 self.purchase(lot, day)
 
 
-def statute(document: dict[str, Any]) -> tuple[dict[Any, list[int]], dict[Any, list[int]], Household]:
-    """Sums of disposals in taxable accounts by (sale, lot, account, long), and of open lots by
-    (lot, symbol, account, acquired, holding from): quantity and money in billionths and cents."""
+# What each method sorts by: cost, gain, long-term?
+RANKS: dict[str, Callable[[Fraction, Fraction, bool], Any]] = {
+    "max_loss": lambda cost, gain, is_long: gain,
+    "max_gain": lambda cost, gain, is_long: cost,
+    "min_tax_rank": lambda cost, gain, is_long: (
+        (gain > 0) - (gain < 0),
+        is_long if gain <= 0 else not is_long,
+        gain,
+    ),
+    "min_tax_dollars": lambda cost, gain, is_long: gain * Fraction("0.238" if is_long else "0.408"),
+}
+# What a row's parts share.
+PARTED = ("qty", "proceeds", "basis", "disallowed", "permanent", "open")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Sums over disposals in taxable accounts, open lots, and matches of losses with replacements."""
+
+    sold: dict[Any, list[int]]
+    held: dict[Any, list[int]]
+    linked: dict[Any, list[int]]
+
+
+def summed(facts: Iterable[tuple[Any, list[int]]]) -> dict[Any, list[int]]:
+    sums: dict[Any, list[int]] = {}
+    for at, figures in facts:
+        sums[at] = [a + b for a, b in zip(sums.get(at, [0] * len(figures)), figures, strict=True)]
+    return sums
+
+
+def fold(document: dict[str, Any]) -> Household:
+    """The household after all transactions of a `tax replay` document."""
     home = Household(document.get("accounts", {"A": {}}), document.get("policy", {}))
     keys: dict[str, int] = {}
     for entry in document["transactions"]:
         if entry["type"] == "symbol_change":
             # A renamed stock is one stock, before the change too.
             home.group.setdefault(entry["to"], home.group_of(entry["symbol"]))
+            home.units.setdefault(entry["to"], home.unit_of(entry["symbol"]))
     for key, entry in enumerate(document["transactions"]):
         home.apply(key, entry, keys)
         keys[entry["id"]] = key
-    sold: dict[Any, list[int]] = defaultdict(lambda: [0] * 5)
-    for row in home.rows:
-        if home.accounts[row["account"]][1] == "taxable":
-            at = (row["sale"], row["lot"], row["account"], row["long"])
-            figures = (row["qty"], row["proceeds"], row["basis"], row["disallowed"], row["permanent"])
-            sold[at] = [a + b for a, b in zip(sold[at], figures, strict=True)]
-    held: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    for lot in home.lots:
-        at = (lot.key, lot.symbol, lot.account, lot.acq, lot.hp)
-        held[at] = [held[at][0] + lot.qty, held[at][1] + lot.basis]
-    return dict(sold), dict(held), home
+    return home
+
+
+def statute(document: dict[str, Any]) -> Outcome:
+    """Disposals by (sale, lot, account, long, acquired, holding from), open lots by (lot, symbol,
+    account, acquired, holding from, purchased, purchase, absorbed), links by (sale, lot sold, its
+    account, replacement, its account and symbol, day, is lost); in billionths and cents."""
+    home = fold(document)
+    names = ("qty", "proceeds", "basis", "disallowed", "permanent", "open")
+    at = ("sale", "lot", "account", "long", "acq", "hp")
+    return Outcome(
+        sold=summed(
+            (tuple(row[name] for name in at), [row[name] for name in names])
+            for row in home.rows
+            if home.accounts[row["account"]][1] == "taxable"
+        ),
+        held=summed(
+            (
+                (
+                    lot.key,
+                    lot.symbol,
+                    lot.account,
+                    lot.acq,
+                    lot.hp,
+                    lot.purchased,
+                    lot.purchase,
+                    lot.absorbed,
+                ),
+                [lot.qty, lot.basis, lot.loss_basis],
+            )
+            for lot in home.lots
+        ),
+        linked=summed(home.links),
+    )

@@ -239,6 +239,24 @@ def test_share_classes_replace_one_another_in_their_ratio(replayed: Replay) -> N
     assert done.basis("t3") == 300000
 
 
+def test_a_renamed_share_class_stands_for_as_many_units(replayed: Replay) -> None:
+    """One K is 1,500 L; K becomes N by a change of symbol alone (§368(a)(1)(F)): one N replaces one K,
+    and 1,500 L replace one N."""
+    done = replayed(
+        """
+        2023-01-10 buy  K qty=3 amount=1800000
+        2024-06-03 sell K qty=1 amount=500000
+        2024-06-04 symbol_change K to=N
+        2024-06-05 buy  N qty=1 amount=500000
+        2024-06-06 sell N qty=1 amount=500000 lots=t1*1
+        2024-06-10 buy  L qty=1500 amount=500000
+        """,
+        si_groups=[{"K": 1500, "L": 1}],
+    )
+    assert [row["disallowed"] for row in done.rows] == ["100000.00", "100000.00"]
+    assert done.basis("t4") == done.basis("t6") == 600_000
+
+
 def test_later_lots_of_one_order_may_replace_earlier_ones(replayed: Replay) -> None:
     """An order closes an old lot and one bought last week; both readings give the same total."""
     text = """

@@ -55,18 +55,24 @@ class Streams:
 
 
 def with_successors(groups: IdenticalGroups, transactions: Transactions) -> IdenticalGroups:
-    """The groups with every renamed security in one group with its new name."""
+    """The groups with every renamed security in one group with its new name, which stands for as
+    many units of it unless the groups say otherwise."""
     renamed = (transactions.kind == Kind.SYMBOL_CHANGE) & (transactions.detail_ix >= 0)
     if not renamed.any():
         return groups
     group_ix = groups.group_ix.copy()
+    parts, whole = groups.unit_parts.copy(), groups.unit_whole.copy()
+    is_alone = np.bincount(group_ix)[group_ix] == 1
     own = transactions.security_ix[renamed]
     other = transactions.terms.other_ix[transactions.detail_ix[renamed]]
-    pairs = np.unique(np.stack([own, other])[:, other >= 0], axis=1).T
-    for a, b in pairs:
+    pairs, first = np.unique(np.stack([own, other])[:, other >= 0], axis=1, return_index=True)
+    for a, b in pairs[:, np.argsort(first)].T:
+        taker, giver = (b, a) if is_alone[b] else (a, b) if is_alone[a] else (a, a)
+        parts[taker], whole[taker] = parts[giver], whole[giver]
+        is_alone[[a, b]] = False
         old, new = sorted((int(group_ix[a]), int(group_ix[b])))
         group_ix[group_ix == new] = old
-    return replace(groups, group_ix=group_ix)
+    return replace(groups, group_ix=group_ix, unit_parts=parts, unit_whole=whole)
 
 
 def families(groups: IdenticalGroups, transactions: Transactions) -> Families:
