@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from allotment.optimize import Fault, Market, Problems, SolveOptions, Status, join, solve_batch, solve_one
 from allotment.optimize.checker import judge
+from allotment.optimize.problem import ROW_COLUMNS, make_problems
 from allotment.optimize.synthetic import (
     PROFILE_A,
     PROFILE_B,
@@ -71,7 +72,7 @@ def test_accounts_with_different_numbers_of_rows_share_a_batch() -> None:
     market, problems = small_batch(4)
     bare = problems.account(1)
     no_rows = {"rows_from": np.zeros(2, np.int64), "entries_from": np.zeros(1, np.int64)}
-    no_rows |= {name: getattr(bare, name)[:0] for name in ("row_lower", "row_upper", "row_price")}
+    no_rows |= {name: getattr(bare, name)[:0] for name in ROW_COLUMNS}
     no_rows |= {name: getattr(bare, name)[:0] for name in ("entry_name", "entry_coefficient")}
     bare = bare._replace(**no_rows)
     mixed = solve_batch(market, join([problems.account(0), bare, problems.account(2)]))
@@ -125,12 +126,13 @@ def test_an_account_of_no_value_or_no_names_is_empty() -> None:
     value = problems.value_usd.copy()
     value[0] = 0.0
     assert solve_batch(market, problems._replace(value_usd=value)).status[0] == Status.EMPTY
-    names = problems.account(0)
-    nothing = {name: getattr(names, name)[:0] for name in Problems._fields}
-    offsets = {"names_from": np.zeros(2, np.int64), "rows_from": np.zeros(2, np.int64)}
-    offsets |= {"lots_from": np.zeros(1, np.int64), "entries_from": np.zeros(1, np.int64)}
-    numbers = {name: getattr(names, name) for name in Problems._fields[2:10]}
-    answer = solve_one(market, Problems(**(nothing | offsets | numbers)))
+    kept = ("value_usd", "risk_price", "cash", "cash_min", "cash_max")
+    columns = {name: getattr(problems.account(0), name) for name in kept}
+    offsets = {"names_from": np.zeros(2, np.int64), "lots_from": np.zeros(1, np.int64)}
+    facts = ("benchmark", "held", "half_spread", "lot_weight", "lot_tax")
+    nothing = {name: np.empty(0) for name in facts}
+    nothing |= {"asset_ix": np.empty(0, np.int32), "lot_is_loss": np.empty(0, np.bool_)}
+    answer = solve_one(market, make_problems(**(columns | offsets | nothing)))
     assert answer.status[0] == Status.EMPTY
 
 

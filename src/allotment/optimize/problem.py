@@ -1,34 +1,43 @@
 """The optimiser's problem as arrays: what is shared by a batch, and one column per fact.
 
-    minimise   risk + tax + cost + wash − utility + price of relaxations
-    risk     = κ/2 ( ‖Bᵀ(w−b)‖² + Σ dᵢ (wᵢ−bᵢ)² )
+    minimise   risk + tax + year + cost + wash − utility + price of relaxations
+    risk     = κ/2 TE²,  TE² = ‖Bᵀ(w−b)‖² + Σ dᵢ (wᵢ−bᵢ)²
     tax      = Σ over lots  lot_tax × weight sold
-    cost     = Σ half_spread × (weight sold + weight bought) + ticket charges + closed-lot charges
+    year     = the regime of the year that holds the gains realised (`Regimes`)
+    cost     = Σ half_spread × (weight sold + weight bought) + impact × (net weight traded)²
+               + ticket charges + closed-lot charges
     wash     = Σ wash_cost × min(weight bought, wash_exposed)
+               + Σ young_cost × min(weight of loss lots sold, young)
     utility  = Σ utility × w
 
 Every weight, charge and term is a fraction of account value (0.0001 is one basis point of it);
 every cost is positive when it hurts. Trading costs and taxes are not charged to cash: the cash
 after trading is cash + Σ sold − Σ bought.
 
+Accounts of one household may be one problem (`joint_from`): its objective is the sum of theirs,
+each weighted by its share of the household's value, and its loss sales and purchases keep apart
+over all of them.
+
 Hard rules, never relaxed: only sellable shares are sold, nothing is short, no loss lot is sold
-in a substantially identical group that is bought, no blocked name is bought, no loss lot of a
-name with young shares is sold, trades are at least `trade_min` (closing out a name is exempt)
-and whole steps (closing out a name may carry the odd fraction). Elastic, at a price: the cash
-band and the rows. A name's limits hold as far as its sellable lots and permissions allow; what
-cannot be met is reported and priced.
+in a substantially identical group that is bought in any account of the problem, no blocked name
+is bought, no barred loss lot is sold, lots leave in the order that the account's relief allows,
+trades are at least `trade_min` (closing out a name is exempt), what is held after a trade is at
+least `holding_min` or nothing, and trades are whole steps (closing out a name may carry the odd
+fraction). Elastic, at a price: the cash band, the rows, the tracking-error limit. A name's limits
+hold as far as its sellable lots and permissions allow; what cannot be met is reported and priced.
 
 These records are named tuples, not dataclasses: compiled loops read them as they are, without
-a second copy of forty columns.
+a second copy of fifty columns.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from allotment.units import Bools, Floats, Index, Ints
+from allotment.units import Bools, Codes, Floats, Index, Ints
 
 
 class Market(NamedTuple):
@@ -39,98 +48,152 @@ class Market(NamedTuple):
     group_ix: Index  # (N,) number ≥ 0 of the substantially identical group; equal = one group
 
 
+class RowKind(IntEnum):
+    """What a row sums over the names of its account."""
+
+    LINEAR = 0  # coefficient × weight after trading, from the row's entries
+    TURNOVER = 1  # half of the weight sold and bought
+    GAIN_SHORT = 2  # net short-term gain realised
+    GAIN_LONG = 3  # net long-term gain realised
+    GAIN = 4  # net gain realised
+    TAX = 5  # lot_tax × weight sold
+    TRADES = 6  # 1 per name traded
+    HOLDINGS = 7  # 1 per name held after trading
+    BIG = 8  # weights after trading above `big_from`
+
+
 class Problems(NamedTuple):
     """A accounts with n names, L lots and R rows in all, as concatenated columns.
 
     The names of account a are positions names_from[a] to names_from[a+1]: every asset that the
     account holds, may buy or has in its benchmark, each once, in any order. The lots of name i
     (position in the concatenation) are positions lots_from[i] to lots_from[i+1]. The rows of
-    account a are positions rows_from[a] to rows_from[a+1].
+    account a are positions rows_from[a] to rows_from[a+1]. The accounts joint_from[j] to
+    joint_from[j+1] are one problem, and have the regimes regimes_from[j] to regimes_from[j+1].
     """
+
+    # Per problem: offsets into the accounts and the regimes.
+    joint_from: Ints  # (J+1,)
+    regimes_from: Ints  # (J+1,)
 
     # Per account: shape A, and offsets into the names and rows.
     names_from: Ints  # (A+1,)
     rows_from: Ints  # (A+1,)
     value_usd: Floats  # positive; an account of no value gets status EMPTY
-    risk_price: Floats  # κ > 0: cost of a unit of half variance; TE of 1 % at κ=100 costs 50 bp
+    risk_price: Floats  # κ: cost of a unit of half variance; TE of 1 % at κ=100 costs 50 bp; above
+    #                     0 unless the tracking error is limited
+    te_max: Floats  # annual limit of tracking error; infinite for none
     cash: Floats  # weight of cash before trading; Σ held + cash is the whole, normally 1
     cash_min: Floats  # band for cash after trading
     cash_max: Floats
     trade_min: Floats  # smallest weight traded in one name, 0 = none
+    holding_min: Floats  # smallest weight held of a name that was traded, 0 = none
+    big_from: Floats  # weight above which a name counts in rows of kind BIG
     ticket_charge: Floats  # per name traded
     lot_charge: Floats  # per lot sold from
+    in_order: Bools  # lots leave in the order of their columns (the venue's method); else freely
 
     # Per name: shape n, and offsets into the lots.
     lots_from: Ints  # (n+1,)
     asset_ix: Index  # position in `Market`
-    benchmark: Floats  # b
+    benchmark: Floats  # b, less what is held outside the account and not traded
     held: Floats  # weight before trading, ≥ Σ of the name's lots; the rest cannot be sold
     weight_min: Floats  # limits of the weight after trading; 0 and 1 when there are none
     weight_max: Floats
     may_buy: Bools
     may_sell: Bools
     utility: Floats  # u: worth of a unit of weight, from tilts; 0 without
-    half_spread: Floats  # cost per unit of weight sold or bought, impact included
+    half_spread: Floats  # cost per unit of weight sold or bought
+    impact: Floats  # cost per squared unit of net weight traded
     wash_exposed: Floats  # the first weight bought that washes an earlier loss, 0 = none
     wash_cost: Floats  # per unit of that weight; infinite: the name is blocked for purchase
-    young: Floats  # weight bought lately; above 0 the name's loss lots are not sold
+    young: Floats  # the first weight of loss lots sold that shares bought lately wash, 0 = none
+    young_cost: Floats  # per unit of that weight; infinite: the name's loss lots are not sold
     step: Floats  # weight of the smallest tradable fraction of a share, 0 = continuous
 
     # Per lot: shape L.
     lot_weight: Floats
-    lot_tax: Floats  # tax per unit of weight sold: (rate × gain − value of basis gained) / lot
-    #                  value, with the loss value applied; negative when selling saves tax
+    lot_tax: Floats  # tax per unit of weight sold, beside the year's: (rate × gain − value of basis
+    #                  gained) / lot value, with the loss value applied; negative when it saves tax
+    lot_gain: Floats  # gain per unit of weight sold, as the account's rows and the year count it
+    lot_is_long: Bools
     lot_is_loss: Bools  # a sale realises a loss that a purchase would wash
     lot_sellable: Bools
 
-    # Per row: shape R, row_lower ≤ Σ coefficient × w ≤ row_upper, and the entries of each.
+    # Per row: shape R, row_lower ≤ measure ≤ row_upper, and the entries of each LINEAR one.
     entries_from: Ints  # (R+1,)
+    row_kind: Codes  # RowKind
+    row_joint: Bools  # summed over all accounts of the problem, in fractions of their value (not LINEAR)
     row_lower: Floats  # −inf for none
     row_upper: Floats  # +inf for none
     row_price: Floats  # cost per unit of violation
     entry_name: Index  # position of the name inside its account, from 0
     entry_coefficient: Floats
 
+    # Per regime: shape G. The tax of the year is linear where the net short-term, long-term and
+    # total gain of the trades lie between these ends; together the regimes cover everything.
+    regime_constant: Floats
+    regime_short_rate: Floats
+    regime_long_rate: Floats
+    regime_lower: Floats  # (G, 3) short, long, total; fractions of the value of all accounts
+    regime_upper: Floats  # (G, 3)
+
     @property
     def n_accounts(self) -> int:
         """How many accounts these columns describe."""
         return len(self.names_from) - 1
 
-    def account(self, a: int) -> Problems:
-        """The problem of one account, as a batch of one; its columns are views."""
-        return self.accounts(a, a + 1)
+    @property
+    def n_joint(self) -> int:
+        """How many problems they form."""
+        return len(self.joint_from) - 1
 
-    def accounts(self, first: int, last: int) -> Problems:
-        """The problems of the accounts from `first` up to but without `last`, as views."""
-        names = slice(int(self.names_from[first]), int(self.names_from[last]))
-        rows = slice(int(self.rows_from[first]), int(self.rows_from[last]))
+    def account(self, a: int) -> Problems:
+        """The problem of one account that stands alone, as a batch of one; its columns are views."""
+        j = int(np.searchsorted(self.joint_from, a, "right")) - 1
+        assert self.joint_from[j + 1] - self.joint_from[j] == 1
+        return self.problems(j, j + 1)
+
+    def problems(self, first: int, last: int) -> Problems:
+        """The problems from number `first` up to but without `last`, as views."""
+        joint = slice(first, last + 1)
+        accounts = slice(int(self.joint_from[first]), int(self.joint_from[last]))
+        regimes = slice(int(self.regimes_from[first]), int(self.regimes_from[last]))
+        names = slice(int(self.names_from[accounts.start]), int(self.names_from[accounts.stop]))
+        rows = slice(int(self.rows_from[accounts.start]), int(self.rows_from[accounts.stop]))
         lots = slice(int(self.lots_from[names.start]), int(self.lots_from[names.stop]))
         entries = slice(int(self.entries_from[rows.start]), int(self.entries_from[rows.stop]))
-        parts = {"names_from": slice(first, last + 1), "rows_from": slice(first, last + 1)}
+        parts = {"joint_from": joint, "regimes_from": joint}
+        parts |= dict.fromkeys(("names_from", "rows_from"), slice(accounts.start, accounts.stop + 1))
         parts |= {"lots_from": slice(names.start, names.stop + 1)}
         parts |= {"entries_from": slice(rows.start, rows.stop + 1)}
-        parts |= {column: slice(first, last) for column in ACCOUNT_COLUMNS}
+        parts |= dict.fromkeys(ACCOUNT_COLUMNS, accounts)
         parts |= dict.fromkeys(NAME_COLUMNS, names)
         parts |= dict.fromkeys(LOT_COLUMNS, lots)
         parts |= dict.fromkeys(ROW_COLUMNS, rows)
         parts |= dict.fromkeys(ENTRY_COLUMNS, entries)
+        parts |= dict.fromkeys(REGIME_COLUMNS, regimes)
         columns = {column: getattr(self, column)[part] for column, part in parts.items()}
         for offsets in OFFSETS:
             columns[offsets] = columns[offsets] - columns[offsets][0]
         return Problems(**columns)
 
 
-OFFSETS = ("names_from", "rows_from", "lots_from", "entries_from")
+OFFSETS = ("joint_from", "regimes_from", "names_from", "rows_from", "lots_from", "entries_from")
 ACCOUNT_COLUMNS = (
-    "value_usd", "risk_price", "cash", "cash_min", "cash_max", "trade_min", "ticket_charge", "lot_charge",
+    "value_usd", "risk_price", "te_max", "cash", "cash_min", "cash_max", "trade_min", "holding_min",
+    "big_from", "ticket_charge", "lot_charge", "in_order",
 )  # fmt: skip
 NAME_COLUMNS = (
     "asset_ix", "benchmark", "held", "weight_min", "weight_max", "may_buy", "may_sell", "utility",
-    "half_spread", "wash_exposed", "wash_cost", "young", "step",
+    "half_spread", "impact", "wash_exposed", "wash_cost", "young", "young_cost", "step",
 )  # fmt: skip
-LOT_COLUMNS = ("lot_weight", "lot_tax", "lot_is_loss", "lot_sellable")
-ROW_COLUMNS = ("row_lower", "row_upper", "row_price")
+LOT_COLUMNS = ("lot_weight", "lot_tax", "lot_gain", "lot_is_long", "lot_is_loss", "lot_sellable")
+ROW_COLUMNS = ("row_kind", "row_joint", "row_lower", "row_upper", "row_price")
 ENTRY_COLUMNS = ("entry_name", "entry_coefficient")
+REGIME_COLUMNS = (
+    "regime_constant", "regime_short_rate", "regime_long_rate", "regime_lower", "regime_upper",
+)  # fmt: skip
 
 
 class SolveOptions(NamedTuple):
@@ -140,6 +203,35 @@ class SolveOptions(NamedTuple):
     solves_max: int = 6  # branch choices tried per account; a count, so that answers replay
     cash_price: float = 10.0  # per unit of weight by which cash leaves its band
     limit_price: float = 5.0  # per unit of weight by which a name stays outside its limits
+    te_price: float = 1e4  # per unit of half variance beyond a tracking-error limit
+    regime_price: float = 1.0  # per unit of gain outside the regime that a solve works in
+
+
+def make_problems(**columns: Any) -> Problems:
+    """The problems of these columns; any other is neutral: no rows, regimes, washes, limits or steps,
+    each account a problem of its own, young shares a bar to loss sales.
+
+    Needed: names_from, value_usd, risk_price, cash, cash_min, cash_max, lots_from, asset_ix,
+    benchmark, held, half_spread, lot_weight, lot_tax, lot_is_loss.
+    """
+    n_accounts = len(columns["value_usd"])
+    sizes: dict[str, int] = dict.fromkeys(ACCOUNT_COLUMNS, n_accounts)
+    sizes |= dict.fromkeys(NAME_COLUMNS, len(columns["asset_ix"]))
+    sizes |= dict.fromkeys(LOT_COLUMNS, len(columns["lot_weight"]))
+    sizes |= dict.fromkeys(ROW_COLUMNS, len(columns.get("row_lower", ())))
+    sizes |= dict.fromkeys(ENTRY_COLUMNS + REGIME_COLUMNS, 0)
+    neutral: dict[str, Any] = {
+        "joint_from": np.arange(n_accounts + 1, dtype=np.int64),
+        "rows_from": np.zeros(n_accounts + 1, np.int64),
+        "entries_from": np.zeros(sizes["row_lower"] + 1, np.int64),
+        "regime_lower": np.zeros((0, 3)),
+        "regime_upper": np.zeros((0, 3)),
+    }
+    for column, size in sizes.items():
+        neutral.setdefault(column, np.full(size, _NEUTRAL.get(column, 0), _TYPES.get(column, np.float64)))
+    n_joint = len(columns.get("joint_from", neutral["joint_from"])) - 1
+    neutral["regimes_from"] = np.zeros(n_joint + 1, np.int64)
+    return Problems(**(neutral | columns))
 
 
 def join(problems: list[Problems]) -> Problems:
@@ -167,6 +259,8 @@ def check_shapes(market: Market, problems: Problems) -> None:
     assert market.specific_variance.shape == market.group_ix.shape == (n_assets,)
     assert market.loadings.flags.c_contiguous
     ends = {
+        "joint_from": problems.n_accounts,
+        "regimes_from": len(problems.regime_constant),
         "names_from": len(problems.asset_ix),
         "rows_from": len(problems.row_lower),
         "lots_from": len(problems.lot_weight),
@@ -177,6 +271,8 @@ def check_shapes(market: Market, problems: Problems) -> None:
         assert column[0] == 0, offsets
         assert column[-1] == end, offsets
         assert (np.diff(column) >= 0).all(), offsets
+    assert (np.diff(problems.joint_from) >= 1).all()
+    assert len(problems.regimes_from) == len(problems.joint_from)
     assert len(problems.rows_from) == len(problems.names_from)
     sizes = (
         (ACCOUNT_COLUMNS, problems.n_accounts),
@@ -184,22 +280,40 @@ def check_shapes(market: Market, problems: Problems) -> None:
         (LOT_COLUMNS, ends["lots_from"]),
         (ROW_COLUMNS, len(problems.entries_from) - 1),
         (ENTRY_COLUMNS, ends["entries_from"]),
+        (REGIME_COLUMNS, ends["regimes_from"]),
     )
     for columns, size in sizes:
         for name in columns:
             column = getattr(problems, name)
-            assert column.shape == (size,), name
+            wanted = (size, 3) if name in ("regime_lower", "regime_upper") else (size,)
+            assert column.shape == wanted, name
             expected = _TYPES.get(name, np.float64)
             assert column.dtype == expected, f"{name} is {column.dtype}, not {expected.__name__}"
     if len(problems.asset_ix):
         assert 0 <= problems.asset_ix.min() <= problems.asset_ix.max() < n_assets
+    linear = problems.row_kind == RowKind.LINEAR
+    assert not (linear & problems.row_joint).any()
+    assert (linear | (np.diff(problems.entries_from) == 0)).all()
 
 
+_NEUTRAL: dict[str, float | bool] = {
+    "te_max": np.inf,
+    "big_from": np.inf,
+    "weight_max": 1.0,
+    "may_buy": True,
+    "may_sell": True,
+    "young_cost": np.inf,
+    "lot_sellable": True,
+}
 _TYPES: dict[str, type[np.generic]] = {
     "asset_ix": np.int32,
+    "in_order": np.bool_,
     "may_buy": np.bool_,
     "may_sell": np.bool_,
+    "lot_is_long": np.bool_,
     "lot_is_loss": np.bool_,
     "lot_sellable": np.bool_,
+    "row_kind": np.int8,
+    "row_joint": np.bool_,
     "entry_name": np.int32,
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from allotment.optimize.problem import Market, Problems
+from allotment.optimize.problem import Market, Problems, make_problems
 from allotment.units import Floats, Index
 
 
@@ -99,7 +99,7 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
     exposed = np.where(washed & ~young, 0.3 * held.ravel(), 0.0)
     rows = _sector_rows(world, profile, n_accounts)
     least = np.maximum(profile.trade_bps_min * 1e-4, profile.trade_usd_min / value)
-    return Problems(
+    return make_problems(
         names_from=np.arange(n_accounts + 1, dtype=np.int64) * n,
         value_usd=value,
         risk_price=np.full(n_accounts, profile.risk_price),
@@ -113,11 +113,6 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
         asset_ix=np.tile(np.arange(n, dtype=np.int32), n_accounts),
         benchmark=np.tile(world.benchmark, n_accounts),
         held=held.ravel(),
-        weight_min=np.zeros(names),
-        weight_max=np.ones(names),
-        may_buy=np.ones(names, np.bool_),
-        may_sell=np.ones(names, np.bool_),
-        utility=np.zeros(names),
         half_spread=np.full(names, _HALF_SPREAD),
         wash_exposed=exposed,
         wash_cost=np.where(exposed > 0.0, 0.02, 0.0),
@@ -125,8 +120,9 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
         step=(profile.share_step * world.price_usd / value[:, None]).ravel(),
         lot_weight=lot_weight,
         lot_tax=rate * gain * np.where(loss, _LOSS_VALUE, 1.0),
+        lot_gain=gain,
+        lot_is_long=is_long,
         lot_is_loss=loss,
-        lot_sellable=np.ones(n_lots, np.bool_),
         **rows,
     )
 

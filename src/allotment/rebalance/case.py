@@ -13,7 +13,7 @@ from allotment.book.lots import BasisState, Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.errors import DataError
-from allotment.optimize.problem import Problems
+from allotment.optimize.problem import Problems, make_problems
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.wishes import Wishes, wishes
 from allotment.tax.holding_period import first_long_term_day
@@ -164,9 +164,8 @@ def _problem(
     # A limit stops purchases; only an exclusion forces a sale.
     weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
     taxable = case.account.kind == AccountKind.TAXABLE
-    return Problems(
+    return make_problems(
         names_from=np.array([0, n]),
-        rows_from=np.zeros(2, np.int64),
         value_usd=one * total_usd,
         risk_price=one * mandate.risk_price,
         cash=one * case.cash_cents / max(total_cents, 1),
@@ -179,7 +178,6 @@ def _problem(
         asset_ix=rows.astype(np.int32),
         benchmark=wanted.benchmark[rows],
         held=held,
-        weight_min=np.zeros(n),
         weight_max=weight_max,
         may_buy=wanted.may_buy[rows] & (market.price_micros[rows] > 0),
         may_sell=wanted.may_sell[rows],
@@ -193,13 +191,6 @@ def _problem(
         lot_tax=_tax_per_dollar(case, priced),
         # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
         lot_is_loss=(priced.gain_cents <= 0) & taxable,
-        lot_sellable=np.ones(len(priced.lots), np.bool_),
-        entries_from=np.zeros(1, np.int64),
-        row_lower=np.empty(0),
-        row_upper=np.empty(0),
-        row_price=np.empty(0),
-        entry_name=np.empty(0, np.int32),
-        entry_coefficient=np.empty(0),
     )
 
 
