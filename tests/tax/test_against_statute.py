@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
+from allotment.tax import fold as fold_module
 from allotment.tax.folded import Folded
+from allotment.tax.pieces import Books
 from allotment.tax.transactions import LotMethod
 
 _spec = importlib.util.spec_from_file_location("statute", Path(__file__).with_name("statute.py"))
@@ -257,6 +259,22 @@ def cents_text(value: int) -> str:
     return f"{value // 100}.{value % 100:02d}"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def room_full_of_rubbish() -> Iterator[None]:
+    """The fold takes its room as it comes; whatever stood there must not show."""
+    taken = fold_module._books
+
+    def soiled(*size: Any) -> Books:
+        books = taken(*size)
+        for matrix in (books.piece, books.row, books.link, books.problem):
+            matrix[:] = 1
+        return books
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold_module, "_books", soiled)
+        yield
+
+
 def program(document: dict[str, Any]) -> tuple[Ledger, Folded]:
     ledger = read_ledger(json.dumps(document), "ledger.json")
     return ledger, replay(ledger)
@@ -336,6 +354,27 @@ def test_both_implementations_agree_on_washes_upon_washes(document: dict[str, An
 @given(st.one_of(ledgers(), traders()))
 def test_both_implementations_agree_on_many_ledgers(document: dict[str, Any]) -> None:
     check_agreement(document)
+
+
+def test_one_transaction_may_cut_every_lot_and_every_claim() -> None:
+    """More pieces, rows and links than transactions: room grows as they come."""
+    transactions: list[Entry] = []
+
+    def trade(kind: str, day: int, qty: int, price: int) -> None:
+        on = (date(2023, 1, 2) + timedelta(days=day)).isoformat()
+        facts = {"qty": f"{qty}", "amount": f"{qty * price}"}
+        transactions.append({"id": f"t{len(transactions)}", "date": on, "type": kind, "symbol": "X", **facts})
+
+    for _ in range(60):
+        trade("buy", 0, 2, 100)
+    for round_ in range(8):  # every lot waits for a replacement, and one purchase replaces them all
+        trade("sell", 40 * round_ + 40, 120, 90 - round_)
+        trade("buy", 40 * round_ + 50, 120, 90 - round_)
+    for round_ in range(12):  # every purchase cuts what is sold after it, piece by piece
+        for _ in range(3):
+            trade("buy", 400 + round_, 37, 80 - round_)
+        trade("sell", 400 + round_, 111, 70 - round_)
+    check_agreement({"accounts": ACCOUNTS, "transactions": transactions, "policy": {}})
 
 
 @settings(max_examples=40, **COMMON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,16 +11,26 @@ import pytest
 Replay = Callable[..., Any]
 
 
-@pytest.mark.parametrize(("price", "gain", "term"), [(12000, 2000, "L"), (7000, -1000, "S"), (9000, 0, "L")])
+@pytest.mark.parametrize(
+    ("price", "gain", "term"),
+    [
+        ("12000", "2000", "L"),
+        ("10000", "0", "L"),
+        ("9000", "0", "L"),
+        ("8000", "0", "L"),
+        ("7999.99", "-0.01", "S"),
+        ("7000", "-1000", "S"),
+    ],
+)
 def test_a_gift_below_the_donors_basis_has_two_bases(
-    replayed: Replay, price: int, gain: int, term: str
+    replayed: Replay, price: str, gain: str, term: str
 ) -> None:
     """§1015(a): donor's basis 10,000, worth 8,000 at the gift; a loss counts from the gift."""
     done = replayed(f"""
         2024-03-01 gift_in X qty=100 donor_basis=10000 fmv=8000 donor_acq=2020-01-02
         2024-06-03 sell    X qty=100 amount={price}
     """)
-    assert done.sold("t2")["gain"] == gain
+    assert done.sold("t2")["gain"] == Decimal(gain)
     assert done.terms("t2") == {term}
 
 

@@ -31,3 +31,12 @@ def test_the_compiled_form_agrees_on_every_day_of_two_centuries() -> None:
     days = np.arange(np.datetime64("1950-01-01"), np.datetime64("2101-01-01"), 3)
     one_by_one = [long_term_from(int(day)) for day in days.astype(np.int64)]
     assert first_long_term_day(days).astype(np.int64).tolist() == one_by_one
+
+
+def test_the_compiled_form_agrees_wherever_a_year_may_have_a_day_more() -> None:
+    """A week around the end of February, and the turn of the year, of every year that a date can have."""
+    years = np.arange("0001", "9998", dtype="M8[Y]")
+    firsts = years.astype("M8[D]").astype(np.int64)
+    around = firsts[:, None] + np.array([-1, 0, 1, 55, 56, 57, 58, 59, 60, 61])
+    one_by_one = [long_term_from(day) for day in around.ravel().tolist()]
+    assert first_long_term_day(around.ravel().astype("M8[D]")).astype(np.int64).tolist() == one_by_one
