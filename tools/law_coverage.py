@@ -19,6 +19,7 @@ TESTS = (
     "tests/ledger/test_fold.py",
     "tests/feeds/test_tax_forms.py",
     "tests/feeds/test_ledger_edits.py",
+    "tests/feeds/test_ledger_dividends.py",
 )
 
 

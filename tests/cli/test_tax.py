@@ -51,6 +51,18 @@ def test_replay_writes_the_three_files(tmp_path: Path) -> None:
     assert "no tax advice" in checks["notice"]
 
 
+def test_dividends_have_a_file_of_their_own_when_there_are_any(tmp_path: Path) -> None:
+    paid = {"id": "d1", "date": "2024-06-20", "type": "dividend", "symbol": "X", "per_share": "0.5"}
+    entries = [*WASH["transactions"], {**paid, "ex_date": "2024-05-10"}]
+    file = written(tmp_path, "paid.json", {"transactions": entries})
+    assert '"transactions": 4' in run("replay", file, "--out", str(tmp_path / "out"), "--json")
+    assert (tmp_path / "out" / "dividends.csv").read_text() == (
+        "id,lot,account,qty,amount,days,qualified,bucket,year\nd1,b1,A,100,50.00,85,yes,qualified,2024\n"
+    )
+    run("replay", written(tmp_path, "wash.json", WASH), "--out", str(tmp_path / "none"))
+    assert not (tmp_path / "none" / "dividends.csv").exists()
+
+
 def test_several_files_get_a_folder_each_and_a_bad_one_writes_nothing(tmp_path: Path) -> None:
     good = written(tmp_path, "good.json", WASH)
     bad = written(tmp_path, "bad.json", {"transactions": [{"id": "x"}]})

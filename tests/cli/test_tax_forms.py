@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+PAID = {"id": "d", "date": "2025-02-20", "type": "dividend", "symbol": "X", "per_share": "0.5"}
 LEDGER = {
     "transactions": [
         {"id": "b", "date": "2024-01-10", "type": "buy", "symbol": "X", "qty": "10", "amount": "1000"},
+        {**PAID, "ex_date": "2025-02-03"},
         {"id": "s", "date": "2025-03-03", "type": "sell", "symbol": "X", "qty": "10", "amount": "1200"},
     ]
 }
@@ -34,6 +36,7 @@ def test_forms_are_written_and_told(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "no tax advice" in done.stdout
     assert "200.00" in done.stdout
+    assert "Dividends: qualified 5.00" in done.stdout
     names = {file.name for file in (tmp_path / "forms").iterdir()}
     assert names == {"1099b.csv", "form_8949.csv", "schedule_d.csv", "transactions.txf"}
 
@@ -48,6 +51,7 @@ def test_a_custodian_who_differs_ends_with_three(tmp_path: Path) -> None:
     assert told["tie_out"] == {"different": 1}
     assert told["schedule_d"]["16"] == 150.0
     assert told["rows_listed"] == 1
+    assert told["dividends"]["qualified"] == 5.0
 
 
 def test_nothing_is_written_when_something_is_wrong(tmp_path: Path) -> None:

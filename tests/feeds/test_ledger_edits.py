@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from allotment.errors import BadFileError
-from allotment.feeds.ledger_flags import flags
+from allotment.feeds import ledger_flags
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
 from allotment.feeds.replay_files import checks_json
 
@@ -18,6 +18,10 @@ SELL = {"id": "s", "date": "2025-03-03", "type": "sell", "symbol": "X", "qty": "
 
 def ledger(*entries: dict[str, Any]) -> Ledger:
     return read_ledger(json.dumps({"transactions": entries}), "l.json")
+
+
+def flags(known: Ledger) -> tuple[ledger_flags.Flag, ...]:
+    return ledger_flags.flags(known, replay(known))
 
 
 def edit(kind: str, of: str, **fields: Any) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allotment.errors import BadFileError, BadRow
-from allotment.feeds.ledger_fields import FIELDS, PARSE
+from allotment.feeds.ledger_dividends import dividend_parts
+from allotment.feeds.ledger_fields import FACTS, FIELDS, PARSE
+from allotment.feeds.ledger_flags import flags
 from allotment.feeds.ledger_json import read_ledger, replay
 
 SCALARS = st.one_of(
@@ -28,7 +30,7 @@ NAMES = sorted({*PARSE, "id", "date", "type", "symbol", "account", "colour"})
 SENSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "id": st.integers(0, 5).map(lambda i: f"t{i}"),
     "date": st.sampled_from(["2024-01-02", "2024-01-03", "2024-12-31"]),
-    "type": st.sampled_from(sorted(FIELDS)),
+    "type": st.sampled_from(sorted(FIELDS | FACTS)),
     "symbol": st.sampled_from(["X", "Y"]),
     "account": st.sampled_from(["A", "B"]),
     "qty": st.sampled_from(["1", "10", "0.5", "1000000000"]),
@@ -45,7 +47,7 @@ def entries(draw: st.DrawFn) -> Any:
     if draw(st.integers(0, 30)) == 0:
         return draw(ANYTHING)
     kind = draw(SENSIBLE["type"])
-    fields = [name.rstrip("?") for name in FIELDS[kind][1].split()]
+    fields = [name.rstrip("?") for name in (FACTS.get(kind) or FIELDS[kind][1]).split()]
     made: dict[str, Any] = {"type": kind}
     for name in ("id", "date", "symbol", "account", *fields):
         if draw(st.integers(0, 12)) == 0:
@@ -72,7 +74,9 @@ def documents(draw: st.DrawFn) -> Any:
 def mistakes(text: str) -> tuple[BadRow, ...]:
     """What is refused; nothing when the ledger is replayed."""
     try:
-        replay(read_ledger(text, "ledger.json"))
+        ledger = read_ledger(text, "ledger.json")
+        folded = replay(ledger)
+        flags(ledger, folded, dividend_parts(ledger, folded))
     except BadFileError as refused:
         return refused.rows
     return ()

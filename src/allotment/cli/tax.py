@@ -9,10 +9,11 @@ import typer
 
 from allotment.cli import output, tax_diff, tax_forms
 from allotment.errors import BadFileError, BadRow, UsageError
+from allotment.feeds.ledger_dividends import dividend_parts
 from allotment.feeds.ledger_explain import explain_lot
 from allotment.feeds.ledger_flags import flags
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
-from allotment.feeds.replay_files import NOTICE, checks_json, lots_csv, realized_csv
+from allotment.feeds.replay_files import NOTICE, checks_json, dividends_csv, lots_csv, realized_csv
 from allotment.tax.folded import Folded
 
 app = typer.Typer(
@@ -46,10 +47,13 @@ def replay_files(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "realized.csv").write_text(realized_csv(ledger, folded))
         (folder / "lots.csv").write_text(lots_csv(ledger, folded))
-        flagged = flags(ledger)
+        parts = dividend_parts(ledger, folded)
+        if any(fact.type == "dividend" for fact in ledger.facts):
+            (folder / "dividends.csv").write_text(dividends_csv(ledger, parts))
+        flagged = flags(ledger, folded, parts)
         (folder / "checks.json").write_text(checks_json(folded, flagged))
         seen = [f"{flag.transaction}: {flag.rule}, {flag.found}" for flag in flagged]
-        facts = {"file": str(file), "out": str(folder), "transactions": len(ledger.ids)}
+        facts = {"file": str(file), "out": str(folder), "transactions": len(ledger.entries)}
         done.append(facts | ({"flags": seen} if seen else {}))
     if mistakes:
         raise BadFileError(mistakes)

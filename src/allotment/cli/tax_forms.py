@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -83,6 +84,7 @@ def forms(
         "rows_listed": made.n_listed,
         "rows_of_form_8949": made.n_rows,
         "schedule_d": net,
+        "dividends": {name: cents / CENTS_PER_USD for name, cents in asdict(made.dividends).items()},
         "differences_by_reason": made.reasons,
         "tie_out": made.verdicts,
         "txf_corrected": made.n_corrected_in_txf,
@@ -117,6 +119,9 @@ def _show(made: TaxForms, year: int, out: Path) -> None:
         if any(amounts) or line.line in {"7", "15", "16"}:
             table.add_row(line.line, *(f"{cents / CENTS_PER_USD:,.2f}" if cents else "" for cents in amounts))
     say(table)
+    if paid := {name: cents for name, cents in asdict(made.dividends).items() if cents}:
+        sums = ", ".join(f"{name.replace('_', ' ')} {c / CENTS_PER_USD:,.2f}" for name, c in paid.items())
+        say(f"Dividends: {sums}", highlight=False)
     for title, counts in (("Differs from the 1099-B", made.reasons), ("Tie-out", made.verdicts)):
         if counts:
             say(f"{title}: " + ", ".join(f"{n:,} {what}" for what, n in counts.items()), highlight=False)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from allotment.tax.dividend import Payment
 from allotment.tax.transactions import Kind, LotMethod
 from allotment.units import parse_cents, parse_nano, parse_scaled
 
 NANO = 1_000_000_000
 _SHARES_PER_CONTRACT = 100
+_DAYS_MAX = 181  # the longest window of §246(c)
+_DAYS = frozenset(str(days) for days in range(_DAYS_MAX + 1))
 _LIMIT = 2**60  # cents and billionths of a share; beyond it sums could leave 64 bits
 
 
@@ -87,6 +90,20 @@ def _flag(value: Any) -> int:
     return int(value)
 
 
+def _days(value: Any) -> int:
+    days = int(value) if isinstance(value, str) and value in _DAYS else -1  # numbers are read as text
+    if days < 0:
+        raise RefusedError(f"found {value!r}; give a number of days up to {_DAYS_MAX}")
+    return days
+
+
+def _payment(value: Any) -> Payment:
+    kinds = {payment.name.lower(): payment for payment in Payment}
+    if not isinstance(value, str) or value not in kinds:
+        raise RefusedError(f"found {value!r}; give one of {', '.join(kinds)}")
+    return kinds[value]
+
+
 def _lots(value: Any) -> list[tuple[str, int]]:
     if not isinstance(value, list) or not value:
         raise RefusedError(f"found {value!r}; give lots as [[lot id, quantity], …]")
@@ -133,6 +150,13 @@ PARSE: dict[str, Callable[[Any], Any]] = {
     "per_share": _price,
     "fmv": _money,
     "final": _flag,
+    "ex_date": read_day,
+    "kind": _payment,
+    "preferred": _flag,
+    "declared": read_day,
+    "record": read_day,
+    "is_fund": _flag,
+    "hedged_days": _days,
 }
 
 # Fields of each type besides id, date, type, symbol and account; a "?" marks optional ones.
@@ -166,6 +190,10 @@ FIELDS: dict[str, tuple[Kind, str]] = {
     "taxable_stock_dividend": (Kind.OPEN_LOT, "qty fmv"),
     "liquidation": (Kind.RETURN_OF_CAPITAL, "per_share final?"),
     "ira_distribution": (Kind.IRA_DISTRIBUTION, "from to qty fmv lots?"),
+}
+# Types that move no lot and never reach the fold.
+FACTS: dict[str, str] = {
+    "dividend": "per_share ex_date? kind? preferred? declared? record? is_fund? hedged_days?",
 }
 ACTIONS = frozenset(
     {"split", "spinoff", "stock_merger", "mixed_merger", "cash_merger", "roc", "rights", "symbol_change"}

@@ -3,21 +3,33 @@
 Law: 26 U.S.C. §1259 [M]: a short sale against appreciated shares held is a constructive sale, on which
 gain is recognised as if sold at market value. The engine books the short under §1233 and flags it
 here. §1091(e) [P]: a loss on closing a short is disallowed when the stock is sold, or sold short
-again, within 30 days; where the loss goes is not told, so it is flagged and not booked.
-Left out: straddles (§1092), offsetting forwards.
+again, within 30 days; where the loss goes is not told, so it is flagged and not booked. §263(h) [M]: what
+is paid in lieu of a dividend on shares short. §1(h)(11)(D)(ii) [P]: a short-term loss on shares that paid
+an extraordinary dividend (§1059(c) [M]: a tenth of their basis, a twentieth for preferred stock).
+Left out: straddles (§1092), offsetting forwards; dividends added together (§1059(c)(3)).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from allotment.feeds.ledger_json import Ledger, replay
+from allotment.feeds.ledger_dividends import PAID_IN_LIEU, DividendPart, amount_cents
+from allotment.feeds.ledger_json import Ledger
+from allotment.tax.dividend import Bucket, Payment, long_term_part_of_loss
 from allotment.tax.fold import fold_transactions
+from allotment.tax.folded import Folded
 from allotment.tax.pretrade import WINDOW_DAYS
 from allotment.tax.recompute import first_rows
 from allotment.tax.transactions import Kind
+from allotment.units import CENTS_PER_USD, format_scaled
+
+_JANUARY = 1
+_Closed = tuple[int, int]  # the sale, and the lot it closed
+_EXTRAORDINARY_PARTS, _PREFERRED_PARTS = 10, 20  # of the basis of a share
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +41,21 @@ class Flag:
     found: str
 
 
-def flags(ledger: Ledger) -> tuple[Flag, ...]:
-    """Every flag, in book order. Each short sale costs a fold of what was before it."""
+def flags(ledger: Ledger, folded: Folded, parts: Sequence[DividendPart] = ()) -> tuple[Flag, ...]:
+    """Every flag, by rule, then in book order. Each short sale costs a fold of what was before it.
+
+    folded, parts: the replay of the ledger and its dividends.
+    """
+    return (
+        *_constructive_sales(ledger),
+        *_short_washes(ledger, folded),
+        *_dividends(ledger, parts),
+        *_extraordinary(ledger, folded, parts),
+    )
+
+
+def _constructive_sales(ledger: Ledger) -> Iterator[Flag]:
     t = ledger.transactions
-    found = []
     for row in np.flatnonzero(t.kind == Kind.SHORT_SELL).tolist():
         before = first_rows(t, row)
         lots = fold_transactions(before, ledger.accounts, ledger.groups, ledger.policy.fold).lots
@@ -45,16 +68,13 @@ def flags(ledger: Ledger) -> tuple[Flag, ...]:
         gains = mine & (lots.basis_cents < price * lots.quantity_nano)
         if gains.any():
             text = "sold short while appreciated shares are held; gain may have to be recognised at once"
-            found.append(Flag(ledger.ids[row], "§1259", text))
-    return (*found, *_short_washes(ledger))
+            yield Flag(ledger.ids[row], "§1259", text)
 
 
-def _short_washes(ledger: Ledger) -> list[Flag]:
+def _short_washes(ledger: Ledger, folded: Folded) -> Iterator[Flag]:
     """Losses on closed shorts with a sale or another short of the stock around them, §1091(e)."""
-    t = ledger.transactions
-    sold = replay(ledger).disposals
+    t, sold = ledger.transactions, folded.disposals
     lost = (t.kind[sold.sale_row] == Kind.COVER) & (sold.gain_cents < 0) & (sold.taxable == 1)
-    found = []
     for row in np.unique(sold.sale_row[lost]).tolist():
         near = abs((t.day - t.day[row]).astype(np.int64)) <= WINDOW_DAYS
         again = np.isin(t.kind, (Kind.SELL, Kind.SHORT_SELL)) & (t.security_ix == t.security_ix[row])
@@ -62,5 +82,59 @@ def _short_washes(ledger: Ledger) -> list[Flag]:
         again[opened] = False  # the short that was closed
         if (near & again).any():
             text = "a short was closed at a loss with a sale or short of the stock within 30 days"
-            found.append(Flag(ledger.ids[row], "§1091(e)", text))
-    return found
+            yield Flag(ledger.ids[row], "§1091(e)", text)
+
+
+def _dividends(ledger: Ledger, parts: Sequence[DividendPart]) -> Iterator[Flag]:
+    """Dividends that nobody held, whose days are missing, or that shares short pay in lieu."""
+    held = {part.fact.key for part in parts}
+    in_lieu: dict[str, int] = defaultdict(int)
+    for part in parts:
+        in_lieu[part.fact.key] -= part.amount_cents if part.bucket == PAID_IN_LIEU else 0
+    for fact in ledger.facts:
+        if fact.type != "dividend":
+            continue
+        values = fact.values
+        if fact.key not in held:
+            text = "no taxable account held shares on the ex-date; nothing is booked"
+            yield Flag(fact.key, "§61(a)(7)", text)
+        elif "ex_date" not in values:
+            yield Flag(fact.key, "§246(c)", "no ex_date is given; the day of payment was taken for it")
+        is_fund = values.get("is_fund") or values.get("kind") is Payment.REIT
+        if is_fund and fact.day.month == _JANUARY and not {"declared", "record"} <= values.keys():
+            text = "paid by a fund in January; give declared and record, it may belong to the year before"
+            yield Flag(fact.key, "§852(b)(7)", text)
+        if in_lieu[fact.key]:
+            text = (
+                f"${_usd(in_lieu[fact.key])} is paid in lieu of the dividend on shares short; if they are "
+                "closed within 45 days it joins the basis of what closes them, else it is interest"
+            )
+            yield Flag(fact.key, "§263(h)", text)
+
+
+def _extraordinary(ledger: Ledger, folded: Folded, parts: Sequence[DividendPart]) -> Iterator[Flag]:
+    """Short-term losses that are long-term as far as extraordinary qualified dividends went."""
+    sold, basis, loss = folded.disposals, defaultdict[_Closed, int](int), defaultdict[_Closed, int](int)
+    lost = (sold.gain_cents < 0) & (sold.long_term == 0)
+    for i in np.flatnonzero(sold.taxable == 1) if parts else ():
+        closed = int(sold.sale_row[i]), int(sold.origin_row[i])
+        basis[closed] += int(sold.basis_cents[i])
+        loss[closed] -= int(sold.gain_cents[i]) if lost[i] else 0
+    received = defaultdict[_Closed, int](int)
+    for part in parts:
+        times = _PREFERRED_PARTS if part.fact.values.get("preferred") else _EXTRAORDINARY_PARTS
+        for sale, quantity in part.gone if part.bucket == Bucket.QUALIFIED else ():
+            amount = amount_cents(part.fact, quantity)
+            if amount * times >= basis[sale, part.lot_row] > 0:
+                received[sale, part.lot_row] += amount
+    for (sale, lot), amount in sorted(received.items()):
+        if loss[sale, lot]:
+            usd = _usd(long_term_part_of_loss(loss[sale, lot], amount))
+            text = (
+                f"${usd} of the short-term loss on lot {ledger.ids[lot]} is long-term: extraordinary dividend"
+            )
+            yield Flag(ledger.ids[sale], "§1(h)(11)(D)(ii)", text)
+
+
+def _usd(cents: int) -> str:
+    return format_scaled(cents, CENTS_PER_USD)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from allotment.errors import BadFileError, BadRow
 from allotment.feeds.ledger_policy import ReplayPolicy
-from allotment.feeds.ledger_reader import Reader, Row
+from allotment.feeds.ledger_reader import Fact, Reader, Row
 from allotment.tax.fold import Folded, ProblemCode, fold_transactions
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.transactions import (
@@ -43,6 +44,8 @@ class Ledger:
     accounts: TaxAccounts
     groups: IdenticalGroups
     policy: ReplayPolicy
+    facts: tuple[Fact, ...] = ()  # what moves no lot: dividends
+    last_day: date  # of all transactions
 
 
 def read_ledger(text: str, file: str) -> Ledger:
@@ -130,7 +133,8 @@ def _contradiction(ledger: Ledger, row: int, code: ProblemCode, wanted: int, hel
 def _columns(reader: Reader) -> Ledger:
     ids, rows = tuple(reader.rows), list(reader.rows.values())
     grouped = {symbol for group in reader.policy.groups for symbol in group}
-    mentioned = {row.symbol for row in rows} | {row.other for row in rows if row.other} | grouped
+    told = {fact.symbol for fact in reader.facts.values()}
+    mentioned = told | {row.symbol for row in rows} | {row.other for row in rows if row.other} | grouped
     symbols = tuple(sorted(mentioned))
     at = {symbol: i for i, symbol in enumerate(symbols)}
     terms = [row for row in rows if row.terms is not None]
@@ -177,6 +181,8 @@ def _columns(reader: Reader) -> Ledger:
         accounts=_account_columns(reader),
         groups=_groups(symbols, rows, reader.policy.groups),
         policy=reader.policy,
+        facts=tuple(reader.facts.values()),
+        last_day=reader.last,
     )
 
 

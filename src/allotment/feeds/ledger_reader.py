@@ -14,6 +14,7 @@ from allotment.errors import BadRow
 from allotment.feeds.ledger_edits import edited
 from allotment.feeds.ledger_fields import (
     ACTIONS,
+    FACTS,
     FIELDS,
     IGNORED,
     NANO,
@@ -30,6 +31,7 @@ from allotment.tax.gift import gift_loss_basis
 from allotment.tax.transactions import Kind
 
 EVERY_ACCOUNT = -1
+_BEFALLS_ALL = ACTIONS | {"dividend"}  # without an account: every account
 _MOVES = frozenset({"transfer", "ira_distribution"})  # they name the account by `from`
 
 
@@ -52,6 +54,18 @@ class Row:
     brought: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One transaction that moves no lot, its fields parsed."""
+
+    key: str
+    type: str
+    day: date
+    symbol: str
+    account: int
+    values: Mapping[str, Any]
+
+
 class Reader:
     """Reads one document, collecting mistakes."""
 
@@ -61,6 +75,7 @@ class Reader:
         self.accounts = self._accounts(document.get("accounts"))
         self.policy = self._policy(document.get("policy"))
         self.rows: dict[str, Row] = {}
+        self.facts: dict[str, Fact] = {}
         self.entries: dict[str, Mapping[str, Any]] = {}
         for key in sorted(set(document) - {"accounts", "policy", "transactions", "schema_version"}):
             self.refuse("", f"unknown key {key!r}", "leave it out; see docs/reference/files/ledger-json.md")
@@ -68,9 +83,9 @@ class Reader:
         if not isinstance(transactions, list):
             self.refuse("transactions", "no list of transactions", "give one, if empty, as []")
             transactions = []
-        last = date.min
+        self.last = date.min
         for number, entry in enumerate(edited(transactions, self.refuse), start=1):
-            last = self._transaction(number, entry, last)
+            self.last = self._transaction(number, entry, self.last)
 
     def refuse(self, place: str, found: str, remedy: str) -> None:
         """Note one mistake."""
@@ -110,19 +125,24 @@ class Reader:
         before = len(self.mistakes)
         if not isinstance(key, str) or not key:
             self.refuse(place, f"id {key!r}", "give every transaction an id, a text")
-        elif key in self.rows:
+        elif key in self.rows or key in self.facts:
             self.refuse(place, "the id was used before", "give every transaction its own id")
         kind_name = entry.get("type")
         day: date = self._field(place, entry, "date", read_day, date.min)
         if day < last and day != date.min:
             self.refuse(place, f"date {day} is before {last}", "put transactions in book order")
-        if not isinstance(kind_name, str) or kind_name not in FIELDS:
-            self.refuse(place, f"unknown type {kind_name!r}", f"give one of {', '.join(FIELDS)}")
+        if not isinstance(kind_name, str) or kind_name not in FIELDS | FACTS:
+            self.refuse(place, f"unknown type {kind_name!r}", f"give one of {', '.join(FIELDS | FACTS)}")
             return max(last, day)
-        kind, listed = FIELDS[kind_name]
-        values = self._values(place, entry, listed)
+        values = self._values(place, entry, FACTS.get(kind_name) or FIELDS[kind_name][1])
         account = self._account(place, entry, kind_name, values)
         symbol = self._field(place, entry, "symbol", read_name, "")
+        if kind_name in FACTS:
+            if len(self.mistakes) == before:
+                self.facts[str(key)] = Fact(str(key), kind_name, day, symbol, account, values)
+                self.entries[str(key)] = entry
+            return max(last, day)
+        kind = FIELDS[kind_name][0]
         if len(self.mistakes) == before:
             row = Row(kind=kind, day=day, symbol=symbol, account=account)
             self._fill(place, row, values)
@@ -166,7 +186,7 @@ class Reader:
         else:
             given = entry.get("account")
         if given is None:
-            if kind in ACTIONS:
+            if kind in _BEFALLS_ALL:
                 return EVERY_ACCOUNT
             if len(names) > 1 and "A" not in names and kind not in _MOVES:
                 self.refuse(place, "account is missing", f"give one of {', '.join(names)}")

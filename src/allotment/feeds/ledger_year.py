@@ -1,4 +1,4 @@
-"""A ledger's sales of one year in both views: what the tax forms are made from."""
+"""A ledger's sales of one year in both views, and its dividends: what the tax forms are made from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from allotment.feeds.ledger_dividends import DividendSums, dividend_parts, dividend_sums
 from allotment.feeds.ledger_json import Ledger, replay
 from allotment.tax.broker_view import Owners, Reason, SalesView, YearOfSales, year_of_sales
 from allotment.tax.confirmed import confirmed_lots
@@ -22,11 +23,12 @@ class LedgerYear:
     ledger: Ledger
     year: int
     sales: YearOfSales
+    dividends: DividendSums
     readings: tuple[tuple[Reason, Form1099B], ...]
 
 
 def ledger_year(ledger: Ledger, year: int, owner: str = "") -> LedgerYear:
-    """Sales of the year in the accounts of `owner` (taxpayer, spouse; both by default).
+    """Sales and dividends of the year in the accounts of `owner` (taxpayer, spouse; both by default).
 
     Raises BadFileError when transactions contradict one another.
     """
@@ -46,7 +48,8 @@ def ledger_year(ledger: Ledger, year: int, owner: str = "") -> LedgerYear:
         (reason, form_1099b(_sales(ledger, ours, _folded(ledger, ours, policy), year, owner).sales))
         for reason, policy in other
     )
-    return LedgerYear(ledger=ledger, year=year, sales=sales, readings=readings)
+    dividends = dividend_sums(ledger, dividend_parts(ledger, ours), year, owner)
+    return LedgerYear(ledger=ledger, year=year, sales=sales, dividends=dividends, readings=readings)
 
 
 def _folded(ledger: Ledger, ours: Folded, policy: FoldPolicy) -> Folded:

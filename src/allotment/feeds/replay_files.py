@@ -1,4 +1,4 @@
-"""What ``allotment tax replay`` writes: realized.csv, lots.csv and checks.json.
+"""What ``allotment tax replay`` writes: realized.csv, lots.csv, dividends.csv and checks.json.
 
 Amounts and quantities are exact decimal strings; the columns are those of
 docs/reference/files/ledger-json.md.
@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from allotment.feeds.ledger_dividends import DividendPart
 from allotment.feeds.ledger_flags import Flag
 from allotment.feeds.ledger_json import Ledger
 from allotment.tax.folded import Folded
@@ -33,6 +34,7 @@ _REALIZED = (
     "term",
 )
 _LOTS = ("origin", "symbol", "account", "qty", "basis", "acq", "hp")
+_DIVIDENDS = ("id", "lot", "account", "qty", "amount", "days", "qualified", "bucket", "year")
 
 
 def realized_csv(ledger: Ledger, folded: Folded) -> str:
@@ -74,6 +76,28 @@ def lots_csv(ledger: Ledger, folded: Folded) -> str:
             np.datetime_as_string(lots.acquired),
             np.datetime_as_string(lots.holding_from),
             strict=True,
+        ),
+    )
+
+
+def dividends_csv(ledger: Ledger, parts: Sequence[DividendPart]) -> str:
+    """Dividends in taxable accounts, one row per lot and fate of its shares. What is paid in lieu on
+    shares short has a minus."""
+    return _csv(
+        _DIVIDENDS,
+        (
+            (
+                part.fact.key,
+                ledger.ids[part.lot_row],
+                ledger.account_names[part.account_ix],
+                format_scaled(part.quantity_nano, NANO_PER_SHARE),
+                format_scaled(part.amount_cents, CENTS_PER_USD),
+                part.counted_days,
+                part.qualified,
+                part.bucket,
+                part.year,
+            )
+            for part in parts
         ),
     )
 

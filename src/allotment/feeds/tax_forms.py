@@ -14,6 +14,7 @@ from datetime import date
 import numpy as np
 
 from allotment.feeds.form_1099b_file import form_1099b_csv
+from allotment.feeds.ledger_dividends import DividendSums
 from allotment.feeds.ledger_year import LedgerYear
 from allotment.feeds.txf import txf
 from allotment.tax.broker_view import Reason, ReportedSales
@@ -53,6 +54,7 @@ class TaxForms:
 
     files: dict[str, str]
     schedule_d: tuple[ScheduleDLine, ...]
+    dividends: DividendSums
     n_sales: int
     n_listed: int  # rows that the return must list; under Exception 2 on the statement
     n_rows: int  # rows of Form 8949 itself
@@ -89,6 +91,7 @@ def tax_forms(year: LedgerYear, request: FormsRequest) -> TaxForms:
     return TaxForms(
         files=files,
         schedule_d=lines,
+        dividends=year.dividends,
         n_sales=len(sales),
         n_listed=len(listed),
         n_rows=len(form),

@@ -18,8 +18,8 @@ import numpy as np
 
 from allotment.units import Bools, Dates, Ints
 
-_DAYS_MORE_THAN = 60
-_PREFERRED_DAYS_MORE_THAN = 90
+DAYS_MORE_THAN = 60  # and how far the window reaches to both sides
+PREFERRED_DAYS_MORE_THAN = 90
 _LATE_MONTH = 10  # October
 
 
@@ -43,12 +43,15 @@ def is_qualified(acquired: Dates, sold: Dates, ex_date: Dates, hedged_days: Ints
     """True for each lot of common stock whose dividend is qualified. Final once the ex-date is
     more than 60 days past; before that it takes lots still held to be kept. hedged_days: of the
     days held inside the window, those of diminished risk."""
-    return days_held_around(acquired, sold, ex_date, _DAYS_MORE_THAN) - hedged_days > _DAYS_MORE_THAN
+    return days_held_around(acquired, sold, ex_date, DAYS_MORE_THAN) - hedged_days > DAYS_MORE_THAN
 
 
-def is_qualified_preferred(acquired: Dates, sold: Dates, ex_date: Dates) -> Bools:
+def is_qualified_preferred(
+    acquired: Dates, sold: Dates, ex_date: Dates, hedged_days: Ints | int = 0
+) -> Bools:
     """The same for preferred stock whose dividends are for more than 366 days."""
-    return days_held_around(acquired, sold, ex_date, _PREFERRED_DAYS_MORE_THAN) > _PREFERRED_DAYS_MORE_THAN
+    held_days = days_held_around(acquired, sold, ex_date, PREFERRED_DAYS_MORE_THAN)
+    return held_days - hedged_days > PREFERRED_DAYS_MORE_THAN
 
 
 class Payment(StrEnum):

@@ -65,8 +65,8 @@ def refold(
     touched = _touched(old, new, changed_old, changed_new, of_old, of_new)
     again_old, again_new = (np.flatnonzero(touched[t.household_ix, t.security_ix]) for t in (old, new))
     same_groups = with_successors(groups, new)
-    was = fold_transactions(_some(old, again_old), accounts, with_successors(groups, old), policy)
-    now = fold_transactions(_some(new, again_new), accounts, same_groups, policy)
+    was = fold_transactions(some_rows(old, again_old), accounts, with_successors(groups, old), policy)
+    now = fold_transactions(some_rows(new, again_new), accounts, same_groups, policy)
     merged = _merged(before.folded, was, now, again_new, new_place, touched, accounts, of_new)
     changed = np.unique(np.concatenate([before.ids[changed_old], ids[changed_new]]))
     return Refolded(
@@ -78,7 +78,7 @@ def refold(
 
 def first_rows(transactions: Transactions, n_rows: int) -> Transactions:
     """The books as they stood before row `n_rows`."""
-    return _some(transactions, np.arange(n_rows))
+    return some_rows(transactions, np.arange(n_rows))
 
 
 def _matched(old_ids: Ints, new_ids: Ints) -> tuple[Ints, Ints]:
@@ -172,9 +172,9 @@ def _touched(
     return touched
 
 
-def _some(t: Transactions, rows: Ints) -> Transactions:
-    """The rows asked for, ascending, with the lots that they name. A lot of a row left out is told as
-    the naming row itself, which made none: it is not held, here as in the whole."""
+def some_rows(t: Transactions, rows: Ints) -> Transactions:
+    """Books of the rows asked for, ascending, with the lots that they name. A lot of a row left out is
+    told as the naming row itself, which made none: it is not held, here as in the whole."""
     place = np.full(len(t), -1, np.int64)
     place[rows] = np.arange(len(rows))
     count = np.diff(t.named.start)[rows]
