@@ -128,6 +128,21 @@ def test_lots_of_one_parent_order_are_one_purchase() -> None:
     assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
 
 
+@pytest.mark.parametrize(("order", "disallowed"), [(9, 0), (10, 40_000)])
+def test_a_fill_that_comes_after_the_sale_is_still_the_same_purchase(order: int, disallowed: int) -> None:
+    """Rev. Rul. 56-602; 60 shares of order 9 are sold at a loss of 600 before 40 more come."""
+    book = EventWriter()
+    day = date(2024, 5, 1)
+    bought = {"security_id": APPLE, "quantity_nano": 60 * SHARE, "amount_cents": 300_000}
+    book.write(EventKind.BUY, *TAXABLE, day, order_id=9, **bought)
+    book.sell(TAXABLE, day, APPLE, 60, 2_400)
+    rest = {"security_id": APPLE, "quantity_nano": 40 * SHARE, "amount_cents": 160_000}
+    book.write(EventKind.BUY, *TAXABLE, day, order_id=order, **rest)
+    state = folded(book)
+    assert state.taxpayer.disposals.disallowed_cents.sum() == disallowed
+    assert state.taxpayer.disposals.acquisition_id.tolist() == [9] * len(state.taxpayer.disposals)
+
+
 def test_the_taxpayers_books_close_the_lots_that_the_custodian_closed() -> None:
     """Highest cost by the broker's basis: the spouse's wash raises a lot only in our books."""
     book = EventWriter()

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,8 +44,8 @@ def bytes_of(folded: Folded) -> Iterator[bytes]:
         yield from columns(table)
 
 
-def columns(table: object) -> Iterator[bytes]:
-    for column in fields(table):  # type: ignore[arg-type]
+def columns(table: Any) -> Iterator[bytes]:
+    for column in fields(table):
         yield np.asarray(getattr(table, column.name)).tobytes()
 
 

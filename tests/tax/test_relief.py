@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from allotment.errors import BadFileError
+
 Replay = Callable[..., Any]
 
 LOTS = """
@@ -75,3 +77,51 @@ def test_residue_of_rounding_stays_with_the_rest(replayed: Replay) -> None:
         2024-06-05 sell X qty=1 amount=50
     """)
     assert [row["basis"] for row in done.rows] == ["33.33", "33.34", "33.33"]
+
+
+HOME = {"A": {}, "B": {}}
+
+
+def test_lots_stand_in_order_of_acquisition_however_they_came(replayed: Replay) -> None:
+    """Reg. §1.1012-1(c)(1): the older lot is transferred in last, and first out by default."""
+    text = """
+        2024-01-10 buy      X account=A qty=10 amount=100
+        2024-02-12 buy      X account=A qty=10 amount=200
+        2024-03-01 sell     X account=A qty=10 amount=300
+        2024-04-01 buy      X account=B qty=10 amount=400
+        2024-05-01 transfer X from=A to=B lots=t2*10
+        2024-08-01 sell     X account=B qty=10 amount=900 method={}
+        2024-08-02 sell     X account=B qty=10 amount=900
+    """
+    for method, first, second in (("fifo", 200, 400), ("lifo", 400, 200)):
+        done = replayed(text.format(method), HOME)
+        assert (done.sold("t6")["basis"], done.sold("t7")["basis"]) == (first, second)
+
+
+# Two washes make three pieces of t2: 10 shares at 50, 10 at 100, 10 at 110.
+PIECES = """
+    2023-01-10 buy  X qty=20 amount=2000
+    2024-05-10 buy  X qty=30 amount=1500
+    2024-05-20 sell X qty=10 amount=500 lots=t1*10
+    2024-05-21 sell X qty=10 amount=400 lots=t1*10
+    2024-07-01 sell X qty=10 amount=700 method={}
+"""
+
+
+@pytest.mark.parametrize(("method", "closed"), [("lifo", 500), ("fifo", 1100)])
+def test_a_lot_in_pieces_is_still_one_lot_by_name(replayed: Replay, method: str, closed: int) -> None:
+    """What a sale has closed of a lot is gone from it, and the rest can be named together."""
+    text = PIECES.format(method)
+    done = replayed(text + "2024-07-02 sell X qty=20 amount=1400 lots=t2*20")
+    assert done.sold("t5")["basis"] == closed
+    assert done.sold("t6")["basis"] == 1500 + 500 + 600 - closed
+    assert done.lots == []
+    with pytest.raises(BadFileError, match="21 shares of a named lot leave, 20 are held"):
+        replayed(text + "2024-07-02 sell X qty=21 amount=1400 lots=t2*21")
+
+
+def test_of_a_named_lot_the_shares_held_longest_go_first(replayed: Replay) -> None:
+    """Both washes tack: the second by a day more (§1223(3))."""
+    done = replayed(PIECES.format("lifo") + "2024-07-02 sell X qty=10 amount=700 lots=t2*10")
+    assert done.sold("t6")["basis"] == 1100
+    assert [basis for _, basis, _ in done.lot("t2")] == [1000]

@@ -388,3 +388,21 @@ def test_shares_sold_before_at_a_loss_keep_their_open_claim_when_they_are_parted
     assert made.sold("t4")["disallowed"] == 300
     assert made.sold("t3")["disallowed"] == 600
     assert made.basis("t5") == 2800 + 600
+
+
+@pytest.mark.parametrize("same_order", ["eligible", "excluded"])
+def test_a_purchase_moved_to_another_account_still_replaces(replayed: Replay, same_order: str) -> None:
+    """A transfer in kind is no sale: what was bought stays bought (§1091(a)), in part as in whole."""
+    made = replayed(
+        """
+        2024-01-10 buy      X account=A qty=10 amount=1000
+        2024-05-10 buy      X account=A qty=40 amount=2000
+        2024-05-20 transfer X from=A to=B lots=t2*40
+        2024-06-03 sell     X account=A qty=10 amount=400
+        """,
+        {"A": {}, "B": {}},
+        same_order_candidates=same_order,
+    )
+    assert made.sold("t4")["disallowed"] == 600
+    assert {row["account"] for row in made.lots} == {"B"}
+    assert [(qty, basis) for qty, basis, _ in made.lot("t2")] == [(10, 1100), (30, 1500)]
