@@ -49,8 +49,7 @@ def long_term_from(holding_from: int) -> int:
     on one; counted from March, that is when the year's last month is a leap February.
     """
     march_0000 = holding_from + 1 + 719_468
-    era = march_0000 // 146_097
-    day = march_0000 - era * 146_097
-    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365 + era * 400 + 1
+    day = march_0000 % 146_097  # of the 400 years after which the calendar repeats itself
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365 + 1
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return holding_from + (367 if leap else 366)
