@@ -81,6 +81,45 @@ def test_a_short_without_gain_or_without_shares_is_not() -> None:
     assert "flags" not in json.loads(checks_json(replay(ledger(BUY))))
 
 
+def given(price: str, day: str = "2024-06-03", **fields: Any) -> dict[str, Any]:
+    facts = {"id": "g", "date": day, "type": "donate", "symbol": "X", "qty": "5", "price": price}
+    return {name: value for name, value in (facts | fields).items() if value}
+
+
+def test_a_short_term_lot_given_away_is_flagged() -> None:
+    """§170(e)(1)(A): five shares of a basis of $100 each, worth $120, held for five months."""
+    (flag,) = flags(ledger(BUY, given("120")))
+    assert (flag.transaction, flag.rule) == ("g", "§170(e)(1)(A)")
+    assert "lot b is short-term; its deduction is cut to the basis of $500.00" in flag.found
+    assert [f.rule for f in flags(ledger(BUY, given("")))] == ["§170(e)(1)(A)"]
+    assert flags(ledger(BUY, given("120", "2025-01-11"))) == ()
+    assert [f.rule for f in flags(ledger(BUY, given("120", "2025-01-10")))] == ["§170(e)(1)(A)"]
+
+
+def test_a_lot_with_a_loss_given_away_is_flagged() -> None:
+    for day in ("2024-06-03", "2025-06-03"):
+        (flag,) = flags(ledger(BUY, given("99.99", day)))
+        assert flag.rule == "§170(e)"
+        assert "sell it and give the money" in flag.found
+    assert flags(ledger(BUY, given("100", "2024-06-03"))) == ()
+    ira = read_ledger(
+        json.dumps({"accounts": {"I": {"type": "ira"}, "A": {}}, "transactions": [
+            {**BUY, "account": "I"}, given("99", account="I")
+        ]}), "l.json"
+    )  # fmt: skip
+    assert flags(ira) == ()
+
+
+def test_a_donation_in_the_order_of_gains_needs_a_price() -> None:
+    with pytest.raises(BadFileError, match=r"transaction g.*without a price"):
+        ledger(BUY, given("", method="donation"))
+    with pytest.raises(BadFileError, match=r"transaction s.*method of sales"):
+        ledger(BUY, {**SELL, "method": "donation"})
+    document = {"transactions": [BUY], "policy": {"lot_method": "donation"}}
+    with pytest.raises(BadFileError, match="lot_method"):
+        read_ledger(json.dumps(document), "l.json")
+
+
 def test_a_short_closed_at_a_loss_and_opened_again_is_flagged() -> None:
     """§1091(e): another short within thirty days of the closing."""
     cover = {"id": "c", "date": "2024-06-20", "type": "cover", "symbol": "X", "qty": "5", "amount": "700"}

@@ -32,6 +32,7 @@ _spec.loader.exec_module(statute_module)
 
 ACCOUNTS = {"A": {}, "B": {}, "S": {"owner": "spouse"}, "I": {"type": "ira"}}
 NANO = 10**9
+METHODS = [method.name.lower() for method in LotMethod if method is not LotMethod.DONATION]
 
 
 KINDS = ["buy"] * 6 + ["sell"] * 6 + ["split", "gift_in", "inherit", "transfer", "donate", "spinoff", "roc"]
@@ -247,7 +248,7 @@ def readings(draw: Draw) -> Entry:
         "spouse_effect": draw(st.sampled_from(["adjust_spouse_lot", "permanent"])),
         "scope": draw(st.sampled_from(["household", "household", "household", "account_cusip"])),
         "fifo_key": draw(st.sampled_from(["acquired", "holding_from"])),
-        "lot_method": draw(st.sampled_from([method.name.lower() for method in LotMethod])),
+        "lot_method": draw(st.sampled_from(METHODS)),
     }
 
 

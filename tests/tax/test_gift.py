@@ -54,6 +54,34 @@ def test_a_donation_recognises_nothing_and_the_basis_leaves(replayed: Replay) ->
     assert done.folded.conservation.given.tolist() == [0, 60000]
 
 
+def test_a_donation_gives_the_long_term_lots_with_the_most_gain_first(replayed: Replay) -> None:
+    """§170(e)(1)(A): long-term gains by share of gain, then short-term ones at their basis, losses last."""
+    lots = """
+        2020-01-02 buy    X qty=10 amount=900
+        2020-02-03 buy    X qty=10 amount=200
+        2021-03-01 buy    X qty=10 amount=1500
+        2020-03-02 buy    X qty=10 amount=500
+        2024-01-02 buy    X qty=10 amount=600
+        2024-02-01 buy    X qty=10 amount=950
+        2024-02-02 buy    X qty=10 amount=1000
+        2024-02-05 buy    X qty=10 amount=1100
+    """.replace("2021-03-01", "2020-03-01")
+    order = ["t2", "t4", "t1", "t6", "t5", "t7", "t8", "t3"]
+    for n in range(1, 9):
+        gift = f"2024-03-01 donate X qty={10 * n} price=100 method=donation"
+        left = {row["origin"] for row in replayed(lots + gift).lots}
+        assert left == set(order[n:])
+
+
+def test_without_a_method_a_donation_follows_the_standing_one(replayed: Replay) -> None:
+    done = replayed("""
+        2020-01-02 buy    X qty=10 amount=900
+        2020-02-03 buy    X qty=10 amount=200
+        2024-03-01 donate X qty=10 price=100
+    """)
+    assert {row["origin"] for row in done.lots} == {"t2"}
+
+
 def test_a_transfer_in_kind_changes_only_the_account(replayed: Replay) -> None:
     """The purchase stays what it was: its loss is not washed by its own rest elsewhere."""
     done = replayed(

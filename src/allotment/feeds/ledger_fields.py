@@ -14,7 +14,7 @@ NANO = 1_000_000_000
 _SHARES_PER_CONTRACT = 100
 _DAYS_MAX = 181  # the longest window of §246(c)
 _DAYS = frozenset(str(days) for days in range(_DAYS_MAX + 1))
-_LIMIT = 2**60  # cents and billionths of a share; beyond it sums could leave 64 bits
+LIMIT = 2**60  # cents and billionths of a share; beyond it sums could leave 64 bits
 
 
 class RefusedError(Exception):
@@ -45,7 +45,7 @@ def _number(text: Any, parse: Callable[[str], int], wanted: str) -> int:
         raise RefusedError(f"{error}; give {wanted}") from None
     if value < 0:
         raise RefusedError(f"found {text!r}, which is negative; give {wanted}, the type says the direction")
-    if value > _LIMIT:
+    if value > LIMIT:
         raise RefusedError(f"found {text!r}, which is too large; give {wanted}")
     return value
 
@@ -178,7 +178,7 @@ FIELDS: dict[str, tuple[Kind, str]] = {
     "option_exercise": (Kind.OPTION_EXERCISE, "option contracts amount lots?"),
     "gift_in": (Kind.GIFT_IN, "qty donor_basis fmv donor_acq"),
     "inherit": (Kind.INHERIT, "qty fmv"),
-    "donate": (Kind.DONATE, "qty price? lots?"),
+    "donate": (Kind.DONATE, "qty price? lots? method?"),
     "transfer": (Kind.TRANSFER, "from to lots"),
     "short_sell": (Kind.SHORT_SELL, "qty amount settle?"),
     "cover": (Kind.COVER, "qty amount settle?"),

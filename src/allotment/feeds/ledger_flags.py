@@ -6,6 +6,8 @@ here. §1091(e) [P]: a loss on closing a short is disallowed when the stock is s
 again, within 30 days; where the loss goes is not told, so it is flagged and not booked. §263(h) [M]: what
 is paid in lieu of a dividend on shares short. §1(h)(11)(D)(ii) [P]: a short-term loss on shares that paid
 an extraordinary dividend (§1059(c) [M]: a tenth of their basis, a twentieth for preferred stock).
+§170(e)(1)(A) [P]: a lot given to charity before it is long-term is deducted at no more than its basis; of
+one that is worth less than its basis the loss is lost.
 Left out: straddles (§1092), offsetting forwards; dividends added together (§1059(c)(3)).
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -22,10 +25,11 @@ from allotment.feeds.ledger_json import Ledger
 from allotment.tax.dividend import Bucket, Payment, long_term_part_of_loss
 from allotment.tax.fold import fold_transactions
 from allotment.tax.folded import Folded
+from allotment.tax.holding_period import is_long_term
 from allotment.tax.pretrade import WINDOW_DAYS
 from allotment.tax.recompute import first_rows
 from allotment.tax.transactions import Kind
-from allotment.units import CENTS_PER_USD, format_scaled
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, format_scaled
 
 _JANUARY = 1
 _Closed = tuple[int, int]  # the sale, and the lot it closed
@@ -42,13 +46,14 @@ class Flag:
 
 
 def flags(ledger: Ledger, folded: Folded, parts: Sequence[DividendPart] = ()) -> tuple[Flag, ...]:
-    """Every flag, by rule, then in book order. Each short sale costs a fold of what was before it.
+    """Every flag, by rule, then in book order. Each short sale and donation costs a fold or two.
 
     folded, parts: the replay of the ledger and its dividends.
     """
     return (
         *_constructive_sales(ledger),
         *_short_washes(ledger, folded),
+        *_donations(ledger),
         *_dividends(ledger, parts),
         *_extraordinary(ledger, folded, parts),
     )
@@ -83,6 +88,46 @@ def _short_washes(ledger: Ledger, folded: Folded) -> Iterator[Flag]:
         if (near & again).any():
             text = "a short was closed at a loss with a sale or short of the stock within 30 days"
             yield Flag(ledger.ids[row], "§1091(e)", text)
+
+
+def _donations(ledger: Ledger) -> Iterator[Flag]:
+    """Lots that somebody else than a charity should have had."""
+    t = ledger.transactions
+    for row in np.flatnonzero(t.kind == Kind.DONATE).tolist():
+        if not ledger.accounts.taxable[t.account_ix[row]]:
+            continue
+        entry = ledger.entries[ledger.ids[row]]
+        price = Fraction(str(entry["price"])) if "price" in entry else None
+        for (lot, holding_from), (quantity, basis) in _given(ledger, row).items():
+            name = ledger.ids[lot]
+            value = price * quantity * CENTS_PER_USD / NANO_PER_SHARE if price is not None else None
+            if value is not None and value < basis:
+                text = (
+                    f"lot {name} is worth less than its basis of ${_usd(basis)}; sell it and give the money"
+                )
+                yield Flag(ledger.ids[row], "§170(e)", text)
+            elif (
+                not is_long_term(np.array([holding_from], "M8[D]"), t.day[row : row + 1])[0]
+                and value != basis
+            ):
+                text = f"lot {name} is short-term; its deduction is cut to the basis of ${_usd(basis)}"
+                yield Flag(ledger.ids[row], "§170(e)(1)(A)", text)
+
+
+def _given(ledger: Ledger, row: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """What row `row` took out of its account: (lot, holding from) → shares and basis."""
+    t = ledger.transactions
+    parts: dict[tuple[int, int], tuple[int, int]] = {}
+    for until, sign in ((row, 1), (row + 1, -1)):
+        rows = first_rows(t, until)
+        lots = fold_transactions(rows, ledger.accounts, ledger.groups, ledger.policy.fold).lots
+        here = (lots.account_ix == t.account_ix[row]) & (lots.security_ix == t.security_ix[row])
+        for i in np.flatnonzero(here & (lots.side == 1)):
+            key = int(lots.origin_row[i]), int(lots.holding_from[i].astype(np.int64))
+            quantity, basis = parts.get(key, (0, 0))
+            more, money = sign * int(lots.quantity_nano[i]), sign * int(lots.basis_cents[i])
+            parts[key] = quantity + more, basis + money
+    return {key: part for key, part in parts.items() if part[0]}
 
 
 def _dividends(ledger: Ledger, parts: Sequence[DividendPart]) -> Iterator[Flag]:

@@ -18,7 +18,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "acquired_before_sold_lot": ("eligible", "excluded"),
     "spouse_effect": ("adjust_spouse_lot", "permanent"),
     "ira_effect": ("permanent_loss",),
-    "lot_method": tuple(method.name.lower() for method in LotMethod),
+    "lot_method": tuple(method.name.lower() for method in LotMethod if method is not LotMethod.DONATION),
     "fifo_key": ("acquired", "holding_from"),
 }
 

@@ -17,6 +17,7 @@ from allotment.feeds.ledger_fields import (
     FACTS,
     FIELDS,
     IGNORED,
+    LIMIT,
     NANO,
     PARSE,
     SHARED,
@@ -28,9 +29,10 @@ from allotment.feeds.ledger_policy import ReplayPolicy, read_policy
 from allotment.market.calendar import settlement_day
 from allotment.tax.estate import deemed_long_from
 from allotment.tax.gift import gift_loss_basis
-from allotment.tax.transactions import Kind
+from allotment.tax.transactions import Kind, LotMethod
 
 EVERY_ACCOUNT = -1
+_NANO_DOLLARS_TO_CENTS = 10**16  # billionths of a share × billionths of a dollar
 _BEFALLS_ALL = ACTIONS | {"dividend"}  # without an account: every account
 _MOVES = frozenset({"transfer", "ira_distribution"})  # they name the account by `from`
 
@@ -207,6 +209,8 @@ class Reader:
             settles = row.settles or settlement_day(row.day)
             if values["identified"] > settles:
                 row.named = []  # too late: the standing method counts (Reg. §1.1012-1(c)(8))
+        if row.method == LotMethod.DONATION:
+            self._donation(place, row, values.get("price") or 0)
         if row.kind is Kind.COVER:
             row.settles = row.settles or settlement_day(row.day)
         if row.kind is Kind.TRANSFER:
@@ -222,6 +226,27 @@ class Reader:
                 )
         if row.kind is Kind.RETURN_OF_CAPITAL and values.get("final"):
             row.kind = Kind.CASH_MERGER  # the last payment of a liquidation is a sale of what is left
+        self._brought(row, values)
+        if row.kind is Kind.WORTHLESS:
+            row.settles = date(row.day.year, 12, 31)
+        self._terms(row, values)
+        for lot, _ in row.named:
+            made = self.rows.get(lot)
+            if made is None:
+                self.refuse(place, f"lot {lot!r} does not exist", "name the transaction that made the lot")
+
+    def _donation(self, place: str, row: Row, price_nano: int) -> None:
+        """The market value of what is given, by which its lots are picked."""
+        row.amount = price_nano * row.quantity // _NANO_DOLLARS_TO_CENTS
+        if row.kind is not Kind.DONATE:
+            self.refuse(place, "method: found 'donation'", "give a method of sales")
+        elif not price_nano:
+            self.refuse(place, "method donation without a price", "add price, the market value of a share")
+        elif row.amount > LIMIT:
+            self.refuse(place, "price times qty is too large", "check price and qty")
+
+    def _brought(self, row: Row, values: Mapping[str, Any]) -> None:
+        """The history of a lot that was not bought."""
         if row.kind is Kind.GIFT_IN:
             row.amount = values["donor_basis"]
             row.brought = {
@@ -234,13 +259,6 @@ class Reader:
         if row.kind is Kind.OPEN_LOT:  # §305(b)(1): market value, from the day of payment, no purchase
             row.amount = values["fmv"]
             row.brought = {"loss_basis_cents": values["fmv"], "holding_from": row.day}
-        if row.kind is Kind.WORTHLESS:
-            row.settles = date(row.day.year, 12, 31)
-        self._terms(row, values)
-        for lot, _ in row.named:
-            made = self.rows.get(lot)
-            if made is None:
-                self.refuse(place, f"lot {lot!r} does not exist", "name the transaction that made the lot")
 
     def _terms(self, row: Row, values: Mapping[str, Any]) -> None:
         new, old = values.get("ratio", (1, 1))

@@ -1,9 +1,10 @@
 """Which lots a sale closes: those named, or those that the standing method picks.
 
 Law: Reg. §1.1012-1(c)(1) first-in first-out unless adequately identified; §1012(c)(1) account
-by account; a standing instruction identifies (Reg. §1.1012-1(c)(8)). Methods and their sources:
-docs/law/relief.md. Pieces closed form the taken list, in order of acquisition, holding period,
-lot: the order in which an order's losses are looked at (Reg. §1.1091-1(b)).
+by account; a standing instruction identifies (Reg. §1.1012-1(c)(8)). What a donation gives: §170(e).
+Methods and their sources: docs/law/relief.md. Pieces closed form the taken list, in order of
+acquisition, holding period, lot: the order in which an order's losses are looked at
+(Reg. §1.1091-1(b)).
 Not here: whether the identification came in time (the reader of the order knows).
 """
 
@@ -56,6 +57,7 @@ _MAX_GAIN = int(LotMethod.MAX_GAIN)
 _MIN_TAX_RANK = int(LotMethod.MIN_TAX_RANK)
 _MIN_TAX_DOLLARS = int(LotMethod.MIN_TAX_DOLLARS)
 _AVERAGE = int(LotMethod.AVERAGE)
+_DONATION = int(LotMethod.DONATION)
 _LAST_CLASS = 9
 
 
@@ -117,6 +119,10 @@ def _rank(method: int, cost: float, gain: float, is_long: bool, rates: Floats) -
         return -cost
     if method in (_LOFO, _MAX_GAIN):
         return cost
+    if method == _DONATION:
+        # At one price the largest share of gain is the lowest cost. A short-term lot is worth its
+        # cost to the giver (§170(e)(1)(A)), so there the highest.
+        return -cost if gain > 0.0 and not is_long else cost
     if method == _MIN_TAX_DOLLARS:
         return float(gain * (rates[1] if is_long else rates[0]))
     return gain
@@ -137,6 +143,10 @@ def _class(method: int, gain: float, is_long: bool) -> int:
         if gain == 0.0:
             return 3 if is_long else 2
         return 4 if is_long else 5
+    if method == _DONATION:
+        if gain > 0.0:
+            return 0 if is_long else 1
+        return 2 if gain == 0.0 else 3
     return 0
 
 

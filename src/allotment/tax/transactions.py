@@ -66,6 +66,7 @@ class LotMethod(IntEnum):
     MIN_TAX_RANK = 8
     MIN_TAX_DOLLARS = 9
     AVERAGE = 10
+    DONATION = 11  # of a gift to charity, never of a sale
 
 
 class Scope(IntEnum):
