@@ -128,6 +128,21 @@ def test_lots_of_one_parent_order_are_one_purchase() -> None:
     assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
 
 
+@pytest.mark.parametrize(("arrives", "disallowed"), [(date(2024, 3, 31), 40_000), (date(2024, 4, 1), 0)])
+def test_a_lot_bought_elsewhere_replaces_when_it_arrives_in_time(arrives: date, disallowed: int) -> None:
+    """§1091(a); what arrives after the 30 days is left out (docs/law/wash-sale.md)."""
+    book = EventWriter()
+    book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 1_000)
+    book.sell(TAXABLE, date(2024, 3, 1), APPLE, 10, 600)
+    lot = BroughtLot(
+        security_id=APPLE, quantity_nano=10 * SHARE, basis_cents=70_000, acquired=date(2024, 3, 11)
+    )
+    book.write(EventKind.TRANSFER_IN, *TAXABLE, arrives, lots=[lot])
+    state = folded(book)
+    assert state.taxpayer.disposals.disallowed_cents.tolist() == [disallowed]
+    assert state.taxpayer.lots.basis_cents.tolist() == [70_000 + disallowed]
+
+
 @pytest.mark.parametrize(("order", "disallowed"), [(9, 0), (10, 40_000)])
 def test_a_fill_that_comes_after_the_sale_is_still_the_same_purchase(order: int, disallowed: int) -> None:
     """Rev. Rul. 56-602; 60 shares of order 9 are sold at a loss of 600 before 40 more come."""

@@ -20,7 +20,6 @@ from allotment.tax.pieces import (
     IS_YOUNG,
     LOSS_BASIS,
     NO_DAY,
-    OPEN,
     ORIGIN,
     PROCEEDS,
     PURCHASE_ID,
@@ -28,7 +27,6 @@ from allotment.tax.pieces import (
     QUANTITY,
     SECURITY,
     SLEEVE,
-    STATUS,
     Books,
     Facts,
     chain,
@@ -47,7 +45,7 @@ def buy(b: Books, account: int, sleeve: int, security: int, quantity: int, amoun
     piece[p, QUANTITY], piece[p, BASIS], piece[p, LOSS_BASIS] = quantity, amount, amount
     piece[p, ACQUIRED], piece[p, HOLDING], piece[p, PURCHASED] = day, day, day
     piece[p, ABSORBED], piece[p, COVERED], piece[p, BASIS_STATE] = 0, 1, 0
-    piece[p, STATUS], piece[p, PROCEEDS], piece[p, IS_YOUNG] = OPEN, 0, 0
+    piece[p, PROCEEDS], piece[p, IS_YOUNG] = 0, 0
     return p
 
 

@@ -88,7 +88,7 @@ def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int)
 
 @inner
 def move_taken(b: Books, f: Facts, account: int) -> None:
-    """Put the taken list into another account as it is: no tax event (docs/law/transfers.md)."""
+    """Put the taken list into another account as it is: no tax event (docs/law/gifts.md)."""
     piece = b.piece
     p = b.counts[TAKEN_HEAD]
     while p >= 0:
