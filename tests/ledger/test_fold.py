@@ -128,14 +128,24 @@ def test_lots_of_one_parent_order_are_one_purchase() -> None:
     assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
 
 
-@pytest.mark.parametrize(("arrives", "disallowed"), [(date(2024, 3, 31), 40_000), (date(2024, 4, 1), 0)])
-def test_a_lot_bought_elsewhere_replaces_when_it_arrives_in_time(arrives: date, disallowed: int) -> None:
-    """§1091(a); what arrives after the 30 days is left out (docs/law/wash-sale.md)."""
+@pytest.mark.parametrize(
+    ("arrives", "absorbed", "disallowed"),
+    [(date(2024, 3, 31), False, 40_000), (date(2024, 4, 1), False, 0), (date(2024, 3, 31), True, 0)],
+)
+def test_a_lot_bought_elsewhere_replaces_when_it_arrives_in_time(
+    arrives: date, absorbed: bool, disallowed: int
+) -> None:
+    """§1091(a), and Reg. §1.1091-1(e) for one that has washed a loss elsewhere; what arrives after the
+    30 days is left out (docs/law/wash-sale.md)."""
     book = EventWriter()
     book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 1_000)
     book.sell(TAXABLE, date(2024, 3, 1), APPLE, 10, 600)
     lot = BroughtLot(
-        security_id=APPLE, quantity_nano=10 * SHARE, basis_cents=70_000, acquired=date(2024, 3, 11)
+        security_id=APPLE,
+        quantity_nano=10 * SHARE,
+        basis_cents=70_000,
+        acquired=date(2024, 3, 11),
+        absorbed=absorbed,
     )
     book.write(EventKind.TRANSFER_IN, *TAXABLE, arrives, lots=[lot])
     state = folded(book)
