@@ -125,3 +125,18 @@ def test_of_a_named_lot_the_shares_held_longest_go_first(replayed: Replay) -> No
     done = replayed(PIECES.format("lifo") + "2024-07-02 sell X qty=10 amount=700 lots=t2*10")
     assert done.sold("t6")["basis"] == 1100
     assert [basis for _, basis, _ in done.lot("t2")] == [1000]
+
+
+@pytest.mark.parametrize("method", ["fifo", "lifo", "hifo", "lofo"])
+def test_an_order_books_every_lot_whatever_the_method_picks_first(replayed: Replay, method: str) -> None:
+    """The dearest lot stands between two others, in the room that a lot sold before has left."""
+    done = replayed(f"""
+        2024-01-10 buy  X qty=10 amount=50
+        2024-01-11 buy  X qty=10 amount=200
+        2024-02-01 sell X qty=10 amount=100
+        2024-03-01 buy  X qty=10 amount=900
+        2024-04-01 buy  X qty=10 amount=100
+        2024-06-03 sell X qty=30 amount=3000 method={method}
+    """)
+    assert [row["lot"] for row in done.rows] == ["t1", "t2", "t4", "t5"]
+    assert done.sold("t6")["gain"] == 3000 - 200 - 900 - 100
