@@ -16,7 +16,7 @@ from allotment.feeds.ledger_json import Ledger, read_ledger
 from allotment.tax.correction import Rule, corrections
 from allotment.tax.fold import fold_transactions
 from allotment.tax.folded import Folded
-from allotment.tax.recompute import Book, _some, refold
+from allotment.tax.recompute import Book, refold, some_rows
 from allotment.tax.transactions import NamedLots, Transactions
 
 _spec = importlib.util.spec_from_file_location(
@@ -86,7 +86,7 @@ def test_only_what_changed_is_folded_again_and_all_is_as_if_afresh(document, dat
         book = Book(transactions=before, ids=before_ids, folded=folded(before))
         return refold(book, t, t_ids, accounts, ledger.groups, ledger.policy.fold)
 
-    without = _some(whole, rest)
+    without = some_rows(whole, rest)
     late = again(without, ids[rest], whole, ids)
     same(late.book.folded, folded(whole))
     # Who named the late lot could not, and can now: such a row has changed with it.
@@ -113,7 +113,7 @@ def test_a_line_that_moves_inside_a_day_is_a_change() -> None:
     }
     ledger = read_ledger(json.dumps(document), "l.json")
     arguments = (ledger.accounts, ledger.groups, ledger.policy.fold)
-    swapped = _some(ledger.transactions, np.array([1, 0, 2]))
+    swapped = some_rows(ledger.transactions, np.array([1, 0, 2]))
     book = Book(
         transactions=ledger.transactions,
         ids=np.array([1, 2, 3]),
@@ -144,7 +144,7 @@ def books(old: list[dict[str, str]], new: list[dict[str, str]]) -> tuple[Book, B
     kept = [i for i, key in enumerate(whole.ids) if key in {e["id"] for e in old}]
     arguments = (whole.accounts, whole.groups, whole.policy.fold)
     ids = np.arange(1, len(new) + 1)
-    part = _some(whole.transactions, np.array(kept))
+    part = some_rows(whole.transactions, np.array(kept))
     before = Book(transactions=part, ids=ids[kept], folded=fold_transactions(part, *arguments))
     return before, refold(before, whole.transactions, ids, *arguments).book
 

@@ -16,7 +16,7 @@ from allotment.book.lots import Lots
 from allotment.errors import BadFileError
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
 from allotment.tax.pretrade import OpenClaims, WashState, by_name, clean_quantity, wash_state
-from allotment.tax.recompute import Book, _some
+from allotment.tax.recompute import Book, some_rows
 from allotment.tax.what_if import Effect, what_if
 
 _spec = importlib.util.spec_from_file_location(
@@ -63,7 +63,7 @@ def thought_of(document: dict, entry: dict) -> tuple[Ledger, Effect, Ledger]:
     """The ledger with and without one more transaction, and what that would do."""
     whole = read_ledger(json.dumps({**document, "transactions": [*document["transactions"], entry]}), "l")
     ids = np.arange(len(whole.ids))
-    part = _some(whole.transactions, ids[:-1])
+    part = some_rows(whole.transactions, ids[:-1])
     before = Book(transactions=part, ids=ids[:-1], folded=replay(read_ledger(json.dumps(document), "l")))
     arguments = (whole.accounts, whole.groups, whole.policy.fold)
     # Symbols are numbered alike: the entry names one that is there.
