@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import bench, db, importing, output, run, tax
+from allotment.cli import bench, db, importing, optimize, output, run, tax
 
 app = typer.Typer(
     name="allotment",
@@ -74,7 +74,7 @@ def config_show(
 
 app.add_typer(config, name="config")
 
-for command in (run.init, run.rebalance, run.explain, run.demo, bench.bench):
+for command in (run.init, run.rebalance, run.explain, run.demo, optimize.optimize, bench.bench):
     app.command()(command)
 app.command("import")(importing.import_command)
 app.add_typer(db.app, name="db")

@@ -1,0 +1,356 @@
+"""What ``allotment optimize`` writes: trades.csv, weights.csv, multipliers.csv and summary.json.
+
+Weights of the answer become exact shares; what the optimiser proved of the weights holds for
+these to the twelfth decimal of a share. The columns are those of docs/reference/files/optimize.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
+
+import numpy as np
+
+from allotment.feeds.problem_columns import BPS, EXACT, OPTIONS, ProblemColumns
+from allotment.feeds.problem_folder import ProblemFolder
+from allotment.optimize.solution import Solutions, Status
+from allotment.units import Floats
+
+SCHEMA_VERSION = 1
+_WHOLE_LOT = 1.0 - 1e-9  # a sale of more than this share of a lot closes it
+_CONTINUOUS_STEP = Decimal("1e-12")  # shares: what a fraction is written to where any is allowed
+_MICRO = Decimal("1e-6")  # dollars: what money is written to
+_EXCESS_MIN = 1e-9  # a smaller excess over a limit is rounding of floats
+_ROW_EXCESS_MIN = 1e-7  # a smaller one of a row is rounding of shares
+_TRADES = ("symbol", "side", "quantity", "lot_id", "value", "tax", "cost", "reason")
+_WEIGHTS = ("symbol", "held", "benchmark", "weight", "quantity_held", "quantity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A purchase of one name, or a sale from one lot."""
+
+    name: int
+    lot: int  # position in the problem, -1 for a purchase
+    quantity: Decimal
+    value: Decimal  # dollars, exact
+    tax_usd: float
+    cost_usd: float  # spread and charges; a name's ticket is on its first trade
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One solved problem: what was asked, the optimiser's columns, and the trades in shares."""
+
+    given: ProblemFolder
+    columns: ProblemColumns
+    solution: Solutions
+    trades: tuple[Trade, ...]
+    quantity: tuple[Decimal, ...]  # shares of each name after trading
+    weight: Floats  # of these shares
+    seconds: float  # that the optimiser took
+
+    @property
+    def status(self) -> Status:
+        """How the answer came out."""
+        return Status(int(self.solution.status[0]))
+
+
+def answer(given: ProblemFolder, columns: ProblemColumns, solution: Solutions, seconds: float) -> Answer:
+    """The optimiser's answer in shares."""
+    with localcontext(EXACT):
+        quantities = _quantities(given, columns, solution)
+        trades = _trades(given, columns, quantities)
+        after = list(columns.held)
+        for trade in trades:
+            after[trade.name] += trade.quantity if trade.lot < 0 else -trade.quantity
+        whole = columns.value_usd if columns.value_usd > 0 else Decimal(1)
+        weight = np.array([float(q * p / whole) for q, p in zip(after, given.assets.price, strict=True)])
+    return Answer(
+        given=given,
+        columns=columns,
+        solution=solution,
+        trades=trades,
+        quantity=tuple(after),
+        weight=weight,
+        seconds=seconds,
+    )
+
+
+def files(found: Answer) -> dict[str, str]:
+    """The text of every file by its name; summary.json stands last, for it tells that all are there."""
+    return {
+        "trades.csv": trades_csv(found),
+        "weights.csv": weights_csv(found),
+        "multipliers.csv": multipliers_csv(found),
+        "summary.json": json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+
+
+def trades_csv(found: Answer) -> str:
+    """Trades in the order of assets.csv; a name's sales in the order in which its lots leave."""
+    assets, lots = found.given.assets, found.given.lots
+    return _csv(
+        _TRADES,
+        (
+            (
+                assets.symbols[trade.name],
+                "buy" if trade.lot < 0 else "sell",
+                _plain(trade.quantity),
+                "" if trade.lot < 0 else lots.lot_ids[found.columns.lot_rows[trade.lot]],
+                _money(trade.value),
+                _money(trade.tax_usd),
+                _money(trade.cost_usd),
+                trade.reason,
+            )
+            for trade in found.trades
+        ),
+    )
+
+
+def weights_csv(found: Answer) -> str:
+    """Weights of every name before trading, in the benchmark and after trading."""
+    assets, held = found.given.assets, found.columns.problem.held
+    return _csv(
+        _WEIGHTS,
+        (
+            (
+                symbol,
+                repr(float(held[i])),
+                repr(float(assets.benchmark[i])),
+                repr(float(found.weight[i])),
+                _plain(found.columns.held[i]),
+                _plain(found.quantity[i]),
+            )
+            for i, symbol in enumerate(assets.symbols)
+        ),
+    )
+
+
+def multipliers_csv(found: Answer) -> str:
+    """Names and values of the multipliers that prove the lower bound; see `multipliers`."""
+    return _csv(("name", "value"), ((name, repr(value)) for name, value in multipliers(found).items()))
+
+
+def multipliers(found: Answer) -> dict[str, float]:
+    """Every multiplier of the certificate by its name.
+
+    factor.fI is π of factor I, cash is μ of the sum of weights, row.KEY that of the row which a key
+    of problem.toml makes. An account that was not solved has none.
+    """
+    solution = found.solution
+    made = {f"factor.f{i}": float(value) for i, value in enumerate(solution.factor_price[0])}
+    made["cash"] = float(solution.cash_price[0])
+    made |= {
+        f"row.{name}": float(value)
+        for name, value in zip(found.columns.row_names, solution.row_multiplier, strict=True)
+    }
+    return {name: value for name, value in made.items() if math.isfinite(value)}
+
+
+def summary(found: Answer) -> dict[str, Any]:
+    """Status, cost, bound and what was relaxed; fractions of account value unless a name says usd."""
+    solution, problem = found.solution, found.columns.problem
+    value = float(found.columns.value_usd)
+    bought = sum(float(t.value) for t in found.trades if t.lot < 0)
+    sold = sum(float(t.value) for t in found.trades if t.lot >= 0)
+    cash = float(found.given.terms.cash) + sold - bought
+    terms = ("risk", "tax", "cost", "wash", "relaxation")
+    gains = dict.fromkeys(("short", "long"), 0.0)
+    for trade in found.trades:
+        if trade.lot >= 0:
+            term = "long" if problem.lot_is_long[trade.lot] else "short"
+            gains[term] += float(problem.lot_gain[trade.lot]) * float(trade.value)
+    told: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "status": found.status.name.lower(),
+        "objective": float(solution.objective[0]),
+        "terms": {term: float(getattr(solution, term)[0]) for term in terms},
+        "lower_bound": float(solution.lower_bound[0]),
+        "gap_bps": float(solution.gap[0]) * BPS,
+        "hold_objective": float(solution.hold_objective[0]),
+        "tracking_error": tracking_error(found),
+        "turnover": (bought + sold) / 2 / value if value > 0 else 0.0,
+        "cash_after": cash / value if value > 0 else 0.0,
+        "cash_after_usd": cash,
+        "value_usd": value,
+        "gain_short_usd": gains["short"],
+        "gain_long_usd": gains["long"],
+        "n_trades": len(found.trades),
+        "relaxed": relaxed(found),
+        "relaxation_prices": {
+            "cash": OPTIONS.cash_price,
+            "limit": OPTIONS.limit_price,
+            "row": float(problem.row_price.max(initial=0.0)),
+            "te": OPTIONS.te_price,
+        },
+        "seconds": found.seconds,
+    }
+    return {name: _finite(entry) for name, entry in told.items()}
+
+
+def tracking_error(found: Answer) -> float:
+    """Annual, of the weights after trading."""
+    market, active = found.columns.market, found.weight - found.columns.problem.benchmark
+    exposure = (market.loadings * active[:, None]).sum(axis=0)
+    return math.sqrt(float((exposure**2).sum() + (market.specific_variance * active**2).sum()))
+
+
+def relaxed(found: Answer) -> list[dict[str, Any]]:
+    """What could not be met: the key of its file, the amount beyond, and the price of a unit of it.
+
+    The sum of amount × price is the objective's relaxation, but for what rounding of shares leaves.
+    """
+    if found.status != Status.RELAXED:
+        return []
+    solution, problem, terms = found.solution, found.columns.problem, found.given.terms
+    made: list[dict[str, Any]] = []
+
+    def note(constraint: str, amount: float, price: float, least: float = _EXCESS_MIN) -> None:
+        if amount > least:
+            made.append({"constraint": constraint, "amount": amount, "price": price})
+
+    cash = float(solution.cash_after[0])
+    note("account.cash_min", terms.cash_min - cash, OPTIONS.cash_price)
+    note("account.cash_max", cash - terms.cash_max, OPTIONS.cash_price)
+    for i, symbol in enumerate(found.given.assets.symbols):
+        weight = float(solution.weight[i])
+        note(f"weight_min {symbol}", float(problem.weight_min[i]) - weight, OPTIONS.limit_price)
+        note(f"weight_max {symbol}", weight - float(problem.weight_max[i]), OPTIONS.limit_price)
+    for r, name in enumerate(found.columns.row_names):
+        note(name, abs(float(solution.row_relaxation[r])), float(problem.row_price[r]), _ROW_EXCESS_MIN)
+    beyond = (tracking_error(found) ** 2 - terms.te_max**2) / 2
+    note("risk.te_max", beyond, OPTIONS.te_price)  # in half variance, as the objective prices it
+    return made
+
+
+def _quantities(
+    given: ProblemFolder, columns: ProblemColumns, solution: Solutions
+) -> list[tuple[int, int, Decimal]]:
+    """Name, lot (-1: a purchase) and shares of every trade, in whole steps of each name.
+
+    A lot sold whole leaves whole, so its odd fraction is made up by the name's other lot.
+    """
+    problem, lots = columns.problem, given.lots
+    step = given.terms.share_step or _CONTINUOUS_STEP
+    value = float(columns.value_usd)
+    made = []
+    for name, price in enumerate(given.assets.price):
+        of_name = range(int(problem.lots_from[name]), int(problem.lots_from[name + 1]))
+        sold = [lot for lot in of_name if solution.sold[lot] > 0.0]
+        shares = {lot: lots.quantity[columns.lot_rows[lot]] for lot in sold}
+        part = {lot: float(solution.sold[lot] / problem.lot_weight[lot]) for lot in sold}
+        closed = {lot: shares[lot] for lot in sold if part[lot] >= _WHOLE_LOT}
+        rest = [lot for lot in sold if lot not in closed]
+        total = sum(float(solution.sold[lot]) for lot in sold) * value / float(price)
+        left = _steps(total, step) - sum(closed.values(), Decimal(0))
+        cut = {lot: _steps(part[lot] * float(shares[lot]), step) for lot in rest[:-1]}
+        if rest:
+            cut[rest[-1]] = left - sum(cut.values(), Decimal(0))
+        for lot in sold:
+            quantity = closed[lot] if lot in closed else min(cut[lot], shares[lot])
+            if quantity > 0:
+                made.append((name, lot, quantity))
+        bought = _steps(float(solution.bought[name]) * value / float(price), step)
+        if bought > 0:
+            made.append((name, -1, bought))
+    return made
+
+
+def _steps(shares: float, step: Decimal) -> Decimal:
+    """The nearest whole number of steps."""
+    return Decimal(round(shares / float(step))) * step
+
+
+def _trades(
+    given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[tuple[int, int, Decimal]]
+) -> tuple[Trade, ...]:
+    problem, terms = columns.problem, given.terms
+    why = reasons(given, columns, quantities)
+    made: list[Trade] = []
+    for (name, lot, quantity), reason in zip(quantities, why, strict=True):
+        value = quantity * given.assets.price[name]
+        cost = float(problem.half_spread[name]) * float(value)
+        cost += terms.ticket_usd if not made or made[-1].name != name else 0.0
+        cost += terms.closed_lot_usd if lot >= 0 else 0.0
+        tax = float(problem.lot_tax[lot]) * float(value) if lot >= 0 else 0.0
+        made.append(
+            Trade(
+                name=name,
+                lot=lot,
+                quantity=quantity,
+                value=value,
+                tax_usd=tax,
+                cost_usd=cost,
+                reason=reason,
+            )
+        )
+    return tuple(made)
+
+
+def reasons(
+    given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[tuple[int, int, Decimal]]
+) -> list[str]:
+    """In words, the largest of the terms that favour each trade, per dollar traded.
+
+    A sale can be favoured by tax saved or by risk, a purchase by risk; a name's limit that is broken
+    before trading comes first; what nothing favours raises or invests cash.
+    """
+    problem, market = columns.problem, columns.market
+    active = problem.held - problem.benchmark
+    exposure = (market.loadings * active[:, None]).sum(axis=0)
+    risk = (market.loadings * exposure).sum(axis=1) + market.specific_variance * active
+    # Against the whole benchmark, which is what a dollar more or less of cash comes from; with a limit
+    # of tracking error the price of risk is not known before the answer: its sign will do.
+    risk = (risk - float((problem.benchmark * risk).sum())) * (given.terms.risk_price or 1.0)
+    made = []
+    for name, lot, _ in quantities:
+        saved = -float(problem.lot_tax[lot]) if lot >= 0 else 0.0
+        if lot < 0 and problem.held[name] < problem.weight_min[name]:
+            reason = "below its least weight"
+        elif lot < 0:
+            reason = "reduce underweight" if risk[name] < 0.0 else "invest cash"
+        elif problem.held[name] > problem.weight_max[name]:
+            reason = "above its most weight"
+        elif saved > max(float(risk[name]), 0.0):
+            reason = "harvest loss" if problem.lot_is_loss[lot] else "realise gain"
+        else:
+            reason = "reduce overweight" if risk[name] > 0.0 else "raise cash"
+        made.append(reason)
+    return made
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for what is no number, which JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return value
+
+
+def _plain(number: Decimal) -> str:
+    """The exact decimal without exponent or idle zeros."""
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def _money(usd: Decimal | float) -> str:
+    exact = usd if isinstance(usd, Decimal) else Decimal(repr(usd))
+    with localcontext(EXACT):
+        return _plain(exact.quantize(_MICRO, ROUND_HALF_UP) + 0)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return out.getvalue()
