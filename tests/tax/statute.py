@@ -80,6 +80,8 @@ class Household:
         self.rows: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []  # rows that a purchase may still wash
         self.links: list[tuple[Any, list[int]]] = []
+        self.shorts: list[Lot] = []  # open, in order; basis: what they brought; absorbed: §1233(d)
+        self.short_claims: list[dict[str, Any]] = []  # {row, open, day}: another short may still take it
         self.gone: list[Lot] = []  # sold, and by policy still able to replace
         self.births = 0
         self.calls: dict[str, str] = {}
@@ -373,6 +375,165 @@ class Household:
                 return
         self.lots.append(lot)
 
+    # -- short sales --------------------------------------------------------------------------
+    def sell_short(self, lot: Lot, day: date) -> None:
+        """§1233(d): as far as stock has been held for more than a year, a loss would be long-term."""
+        old = sum(
+            held.qty
+            for held in self.lots
+            if held.symbol == lot.symbol
+            and self.accounts[held.account][1] == "taxable"
+            and day >= one_year_on(held.hp)
+        )
+        if 0 < old < lot.qty:
+            part = lot.cut(old)
+            part.absorbed = True
+            self.enter_short(part, day)
+        elif old:
+            lot.absorbed = True
+        self.enter_short(lot, day)
+
+    def enter_short(self, lot: Lot, day: date) -> None:
+        """§1091(e)(2), another short after the closing: it takes the losses that wait, oldest first."""
+        for claim in list(self.short_claims):
+            row = claim["row"]
+            if (day - claim["day"]).days > 30 or not self.in_scope(row["account"], row["symbol"], lot):
+                continue
+            closed = claim["open"]
+            qty = self.converted(closed, row["symbol"], lot.symbol)
+            if qty > lot.qty:
+                qty = lot.qty
+                closed = min(closed, self.converted(qty, lot.symbol, row["symbol"]))
+            matched = row
+            if closed < claim["open"]:
+                matched = dict(row)
+                for name in PARTED:
+                    matched[name] = share(row[name], closed, claim["open"])
+                    row[name] -= matched[name]
+                claim["open"] -= closed
+                self.rows.append(matched)
+            else:
+                self.short_claims.remove(claim)
+            part = lot if qty == lot.qty else lot.cut(qty)
+            loss = max(0, matched["basis"] - matched["proceeds"])
+            matched["disallowed"] += loss
+            self.defer(part, matched, loss, closed, day)
+            self.shorts.append(part)
+            if part is lot:
+                return
+        self.shorts.append(lot)
+
+    def defer(self, short: Lot, row: dict[str, Any], loss: int, closed: int, day: date) -> None:
+        """The other short's proceeds fall by the loss, so that its own closing shows it."""
+        short.purchased = None
+        is_lost = self.is_lost(row["account"], short.account)
+        at = (row["sale"], row["lot"], row["account"], short.key, short.account, short.symbol, day)
+        self.links.append(((*at, is_lost), [short.qty, closed, loss]))
+        if is_lost:
+            row["permanent"] += loss
+        else:
+            short.basis -= loss
+
+    def cover(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
+        """Close the oldest shorts of the account, one loss after the other."""
+        left, cost = nano(entry["qty"]), cents(entry["amount"])
+        closing = []
+        for lot in [s for s in self.shorts if (s.account, s.symbol) == (account, entry["symbol"])]:
+            here = min(left - sum(piece.qty for piece in closing), lot.qty)
+            if here == lot.qty:
+                self.shorts = [s for s in self.shorts if s is not lot]
+                closing.append(lot)
+            elif here:
+                closing.append(lot.cut(here))
+        for piece in closing:
+            piece.proceeds = share(cost, piece.qty, left)  # here: what closing it costs
+            cost -= piece.proceeds
+            left -= piece.qty
+        while closing:
+            piece = closing.pop(0)
+            self.start_anew(piece.symbol, piece.qty, piece.acq, day)
+            self.settle_short(piece, closing, key, day)
+
+    def settle_short(self, piece: Lot, later: list[Lot], sale: int, day: date) -> None:
+        """§1091(e)(2), another short before the closing that is still open."""
+        taxable = self.accounts[piece.account][1] == "taxable"
+        while taxable and piece.proceeds > piece.basis:
+            same_order = later if self.says("same_order_candidates", "eligible") == "eligible" else []
+            candidates = [
+                lot
+                for lot in self.shorts + same_order
+                if lot.purchased is not None
+                and (day - lot.purchased).days <= 30
+                and lot.purchase != piece.purchase
+                and self.in_scope(piece.account, piece.symbol, lot)
+                and (
+                    self.says("acquired_before_sold_lot", "eligible") == "eligible"
+                    or lot.purchased >= piece.acq
+                )
+            ]
+            if not candidates:
+                break
+            best = min(candidates, key=lambda lot: (lot.acq, lot.key))  # the first of them: still open
+            closed, qty = self.converted(best.qty, best.symbol, piece.symbol), best.qty
+            if closed > piece.qty:
+                closed = piece.qty
+                qty = min(qty, self.converted(closed, piece.symbol, best.symbol))
+            matched = piece if closed == piece.qty else piece.cut(closed)
+            part = best
+            if qty < best.qty:
+                home = later if any(lot is best for lot in later) else self.shorts
+                at = [id(lot) for lot in home].index(id(best))
+                part = best.cut(qty)
+                home.insert(at, part)
+            loss = max(0, matched.proceeds - matched.basis)
+            row = self.book_short(matched, sale, day, loss)
+            self.defer(part, row, loss, closed, day)
+            if matched is piece:
+                return
+        row = self.book_short(piece, sale, day, 0)
+        if taxable and piece.proceeds > piece.basis:
+            self.short_claims.append({"row": row, "open": piece.qty, "day": day})
+
+    def book_short(self, piece: Lot, sale: int, day: date, disallowed: int) -> dict[str, Any]:
+        row = {
+            "sale": sale,
+            "lot": piece.key,
+            "account": piece.account,
+            "symbol": piece.symbol,
+            "qty": piece.qty,
+            "proceeds": piece.basis,
+            "basis": piece.proceeds,
+            "disallowed": disallowed,
+            "permanent": 0,
+            "long": piece.absorbed and piece.proceeds > piece.basis,
+            "day": day,
+            "acq": piece.acq,
+            "hp": day,
+            "purchase": piece.purchase,
+            "open": 0,
+        }
+        self.rows.append(row)
+        return row
+
+    def start_anew(self, symbol: str, qty: int, opened: date, day: date) -> None:
+        """§1233(b)(2): of the stock that was not long-term when the short was sold, the earliest."""
+        while qty:
+            young = [
+                lot
+                for account in self.accounts
+                if self.accounts[account][1] == "taxable"
+                for lot in self.held(account, symbol)
+                if one_year_on(lot.hp) > opened and lot.hp < day
+            ]
+            if not young:
+                return
+            lot = min(young, key=lambda lot: lot.acq)
+            if qty < lot.qty:
+                lot = lot.cut(qty)
+                self.add(lot)
+            lot.hp = day
+            qty -= lot.qty
+
     # -- corporate actions --------------------------------------------------------------------
     def scaled(self, lots: list[Lot], ratio: Fraction) -> list[int]:
         old = sum(lot.qty for lot in lots)
@@ -395,12 +556,16 @@ class Household:
     def act(self, entry: dict[str, Any], account: str, sale: int, day: date) -> None:
         kind, symbol = entry["type"], entry["symbol"]
         lots = self.held(account, symbol)
-        if not lots:
-            return
         ratio = Fraction(1)
         if "ratio" in entry:
             new, _, old = entry["ratio"].partition(":")
             ratio = Fraction(new) / Fraction(old or "1")
+        if kind == "split":
+            short = [lot for lot in self.shorts if (lot.account, lot.symbol) == (account, symbol)]
+            for lot, qty in zip(short, self.scaled(short, ratio), strict=True):
+                lot.qty = max(1, qty)
+        if not lots:
+            return
         if kind == "split":
             for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
                 lot.qty = max(1, qty)  # no lot vanishes, be it a billionth of a share
@@ -524,6 +689,11 @@ class Household:
             self.leave(key, {"amount": "0", **entry, **sale}, keys, account, day)
         elif kind in ("sell", "donate", "transfer", "split_off", "ira_distribution"):
             self.leave(key, entry, keys, account, day)
+        elif kind == "short_sell":
+            lot = Lot(key, account, symbol, nano(entry["qty"]), cents(entry["amount"]), day)
+            self.sell_short(lot, day)
+        elif kind == "cover":
+            self.cover(key, entry, account, day)
         elif kind in ("option_exercise", "exercise_rights"):
             self.exercise(key, entry, account, day)
         else:
@@ -539,6 +709,9 @@ class Household:
         """Open claims, and shares that are gone but may still replace, count in new shares."""
         for claim in self.claims:
             if claim["symbol"] == symbol:
+                claim["open"] = max(1, half_up(claim["open"] * ratio))
+        for claim in self.short_claims:
+            if claim["row"]["symbol"] == symbol:
                 claim["open"] = max(1, half_up(claim["open"] * ratio))
         for lot in self.gone:
             if lot.symbol == symbol:
@@ -566,6 +739,8 @@ class Household:
             qty = nano(entry["qty"])
             price = Fraction(cents(entry.get("amount") or entry.get("fmv", "0")), qty)
             method = entry.get("method", self.says("lot_method", "fifo"))
+            if method == "donation":
+                price = Fraction(entry["price"]) * 100 / NANO
             closed = self.relieve(account, symbol, qty, method, price, day)
         if kind == "sell":
             self.sell(closed, key, day, cents(entry["amount"]))
@@ -619,6 +794,11 @@ RANKS: dict[str, Callable[[Fraction, Fraction, bool], Any]] = {
         gain,
     ),
     "min_tax_dollars": lambda cost, gain, is_long: gain * Fraction("0.238" if is_long else "0.408"),
+    # §170(e)(1)(A): long-term gains by share of gain, short-term ones at their basis, losses last.
+    "donation": lambda cost, gain, is_long: (
+        (0 if is_long else 1) if gain > 0 else 2 if gain == 0 else 3,
+        -cost if gain > 0 and not is_long else cost,
+    ),
 }
 # What a row's parts share.
 PARTED = ("qty", "proceeds", "basis", "disallowed", "permanent", "open")
@@ -682,7 +862,7 @@ def statute(document: dict[str, Any]) -> Outcome:
                 ),
                 [lot.qty, lot.basis, lot.loss_basis],
             )
-            for lot in home.lots
+            for lot in home.lots + home.shorts
         ),
         linked=summed(home.links),
     )
