@@ -76,6 +76,10 @@ def test_a_header_is_read_with_its_quotes() -> None:
     assert header_of(b'\xef\xbb\xbf"a, b",c \r\n') == ("a, b", "c")
 
 
+def test_a_stray_return_in_the_header_is_told() -> None:
+    assert places(b"\ra,b\n1,2\n") == [(1, "found a carriage return inside the line")]
+
+
 fields = st.text(
     st.characters(codec="utf-8", exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=6
 )

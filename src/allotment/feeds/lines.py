@@ -69,6 +69,7 @@ def split_lines(data: bytes, file: str) -> Lines:
 def header_of(line: bytes) -> tuple[str, ...]:
     """The names of the columns in a file's first line."""
     text = line[:100_000].removeprefix(codecs.BOM_UTF8).decode(errors="replace").rstrip("\r\n")
+    text = text.replace("\r", " ")  # a stray one is told as a mistake; here it only must not hinder
     return tuple(name.strip() for name in next(csv.reader([text]), []))
 
 

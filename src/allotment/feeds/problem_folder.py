@@ -106,8 +106,16 @@ def read_problem(folder: Path) -> ProblemFolder:
     if assets is not None and terms is not None:
         bad += _disagreements(terms, lines, assets)
     if bad or terms is None or assets is None:
-        raise BadFileError([replace(row, file=str(folder / row.file)) for row in _sorted(bad)])
+        raise BadFileError([_placed(row, folder) for row in _sorted(bad)])
     return ProblemFolder(folder=folder, terms=terms, assets=assets, lots=lots, washes=washes)
+
+
+def _placed(row: BadRow, folder: Path) -> BadRow:
+    """The mistake with its folder, in the words of this file: the day that matters is as_of."""
+    found, remedy = (
+        text.replace("the day of the import", "the as_of of problem.toml") for text in (row.found, row.remedy)
+    )
+    return replace(row, file=str(folder / row.file), found=found, remedy=remedy)
 
 
 def _sorted(bad: Sequence[BadRow]) -> list[BadRow]:

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -282,7 +282,7 @@ def _groups(reader: _Reader) -> dict[str, dict[str, tuple[float, float]]]:
 
 def _shown(value: Any) -> str:
     try:
-        text = str(value) if isinstance(value, Decimal) else repr(value)
+        text = str(value) if isinstance(value, Decimal | date | time) else repr(value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, a nest of lists
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "…"
