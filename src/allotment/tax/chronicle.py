@@ -247,7 +247,7 @@ def _act(b: Books, f: Facts, t: Rows, r: int, account: int) -> None:
     if kind == _SPLIT:
         scale_list(b, c.list_of(f, account, security), new_parts, old_parts)
         scale_list(b, short_list_of(f, account, security), new_parts, old_parts)
-        scale_claims(b, f, security, day, new_parts, old_parts)
+        scale_claims(b, f, account, security, day, new_parts, old_parts)
         _pay_fraction(b, f, t, r, account, security)
     elif b.held[short_list_of(f, account, security)] > 0 and kind != _RETURN_OF_CAPITAL:
         c.report(b, r, _SHORT_IS_OPEN, there, 0)

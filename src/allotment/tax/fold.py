@@ -124,7 +124,7 @@ def _books(most: int, widest: int, of: Families) -> Books:
         tail=np.empty(n_lists, np.int64),
         held=np.empty(n_lists, np.int64),
         group=np.empty((int(of.n_groups.max(initial=1)), c.N_GROUP_COLUMNS), np.int64),
-        scaled=np.empty(n_securities, np.int64),
+        scaled=np.empty((n_securities, 2), np.int64),
         first_piece=np.full(most + 1, c.NONE, np.int64),
         flow=np.zeros((2, c.N_FLOWS), np.int64),
     )

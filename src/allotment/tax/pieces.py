@@ -82,7 +82,7 @@ class Books(NamedTuple):
     tail: Ints
     held: Ints  # shares in the list
     group: Matrix
-    scaled: Ints  # (securities of the stream,) last day on which open claims were scaled
+    scaled: Matrix  # (securities of the stream, 2): day and account that last scaled open claims
     first_piece: Ints  # (n_transactions,) first piece of the lot that a row made
     flow: Matrix
 

@@ -49,13 +49,16 @@ def scale_list(b: Books, x: int, new_parts: int, old_parts: int) -> None:
 
 
 @inner
-def scale_claims(b: Books, f: Facts, security: int, day: int, new_parts: int, old_parts: int) -> None:
+def scale_claims(
+    b: Books, f: Facts, account: int, security: int, day: int, new_parts: int, old_parts: int
+) -> None:
     """Multiply the shares that open claims on the security still wait for, and those sold that
-    may still replace a loss; once a day however many accounts report the split."""
+    may still replace a loss; once however many accounts report the split. Another split of the
+    day is reported by the same account again."""
     local = f.security_local[security]
-    if b.scaled[local] == day:
+    if b.scaled[local, 0] == day and b.scaled[local, 1] != account:
         return
-    b.scaled[local] = day
+    b.scaled[local, 0], b.scaled[local, 1] = day, account
     g = f.group_local[security]
     p = b.group[g, YOUNG_HEAD]
     while p >= 0:
