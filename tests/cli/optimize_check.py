@@ -232,7 +232,7 @@ def broken(problem: Problem, plan: Plan) -> list[str]:
             told.append(f"{symbol}: trades {dollars} dollars")
         if shares * problem.price(symbol) < trading.get("holding_usd_min", 0.0) * (1 - 1e-6):
             told.append(f"{symbol}: keeps too little")
-        if step and abs(moved / step - round(moved / step)) > 1e-6:
+        if step and abs(moved - round(moved / step) * step) > 1e-9:
             told.append(f"{symbol}: trades {moved} shares, no whole steps")
     return told + order_broken(problem, plan)
 

@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
@@ -18,12 +19,17 @@ from typer.testing import CliRunner
 from allotment.cli import optimize
 from allotment.errors import BadFileError, UsageError
 
-_spec = importlib.util.spec_from_file_location(
-    "optimize_check", Path(__file__).with_name("optimize_check.py")
-)
-check = importlib.util.module_from_spec(_spec)
-sys.modules["optimize_check"] = check
-_spec.loader.exec_module(check)
+
+def beside(name: str) -> ModuleType:
+    """A module of this folder that is no test."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+check, folders = beside("optimize_check"), beside("optimize_folders")
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "reference" / "files" / "optimize-example"
 FILES = {"trades.csv", "weights.csv", "multipliers.csv", "summary.json"}
@@ -67,6 +73,15 @@ def test_the_answer_is_what_its_files_say(tmp_path: Path) -> None:
     assert len(only) == 1
     assert only[0]["objective"] == summary["objective"]
     assert only[0]["out"] == str(tmp_path / "out")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_small_accounts_with_everything_in_them_at_once(tmp_path: Path, seed: int) -> None:
+    folder = folders.write_folder(tmp_path / "problem", seed)
+    code, _ = run(folder, "--out", tmp_path / "out")
+    summary = check.judge(folder, tmp_path / "out")
+    assert (code, summary["status"]) in {(0, "solved"), (3, "relaxed")}
+    assert summary["gap_bps"] >= 0
 
 
 def test_no_other_plan_costs_less_than_the_bound(tmp_path: Path) -> None:

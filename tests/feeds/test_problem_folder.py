@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allotment.errors import BadFileError, BadRow
-from allotment.feeds.problem_answer import answer, files
+from allotment.feeds.problem_answer import answer
 from allotment.feeds.problem_columns import ProblemColumns, closing_order, problem_columns
 from allotment.feeds.problem_folder import read_problem
+from allotment.feeds.problem_summary import files
 from allotment.optimize.problem import RowKind, check_shapes
 from allotment.optimize.solution import Status
 from allotment.optimize.solve import solve_one

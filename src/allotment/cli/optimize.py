@@ -41,7 +41,7 @@ def optimize(
             except BadFileError as error:
                 mistakes += error.rows
                 continue
-            from allotment.feeds.problem_answer import files, summary
+            from allotment.feeds.problem_summary import files, summary
 
             _write(folder, files(found))
             done.append({"problem": str(problem), "out": str(folder)} | summary(found))

@@ -1,33 +1,28 @@
-"""What ``allotment optimize`` writes: trades.csv, weights.csv, multipliers.csv and summary.json.
+"""The optimiser's answer in exact shares, and the tables that ``allotment optimize`` writes of it.
 
-Weights of the answer become exact shares; what the optimiser proved of the weights holds for
-these to the twelfth decimal of a share. The columns are those of docs/reference/files/optimize.md.
+Weights become shares on the account's step, to the twelfth decimal where any fraction is allowed.
+The columns are those of docs/reference/files/optimize.md.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from typing import Any
 
 import numpy as np
 
-from allotment.feeds.problem_columns import BPS, EXACT, OPTIONS, ProblemColumns
+from allotment.feeds.problem_columns import EXACT, ProblemColumns
 from allotment.feeds.problem_folder import ProblemFolder
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Floats
 
-SCHEMA_VERSION = 1
 _WHOLE_LOT = 1.0 - 1e-9  # a sale of more than this share of a lot closes it
 _CONTINUOUS_STEP = Decimal("1e-12")  # shares: what a fraction is written to where any is allowed
 _MICRO = Decimal("1e-6")  # dollars: what money is written to
-_EXCESS_MIN = 1e-9  # a smaller excess over a limit is rounding of floats
-_ROW_EXCESS_MIN = 1e-7  # a smaller one of a row is rounding of shares
 _TRADES = ("symbol", "side", "quantity", "lot_id", "value", "tax", "cost", "reason")
 _WEIGHTS = ("symbol", "held", "benchmark", "weight", "quantity_held", "quantity")
 
@@ -82,16 +77,6 @@ def answer(given: ProblemFolder, columns: ProblemColumns, solution: Solutions, s
         weight=weight,
         seconds=seconds,
     )
-
-
-def files(found: Answer) -> dict[str, str]:
-    """The text of every file by its name; summary.json stands last, for it tells that all are there."""
-    return {
-        "trades.csv": trades_csv(found),
-        "weights.csv": weights_csv(found),
-        "multipliers.csv": multipliers_csv(found),
-        "summary.json": json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-    }
 
 
 def trades_csv(found: Answer) -> str:
@@ -153,82 +138,6 @@ def multipliers(found: Answer) -> dict[str, float]:
         for name, value in zip(found.columns.row_names, solution.row_multiplier, strict=True)
     }
     return {name: value for name, value in made.items() if math.isfinite(value)}
-
-
-def summary(found: Answer) -> dict[str, Any]:
-    """Status, cost, bound and what was relaxed; fractions of account value unless a name says usd."""
-    solution, problem = found.solution, found.columns.problem
-    value = float(found.columns.value_usd)
-    bought = sum(float(t.value) for t in found.trades if t.lot < 0)
-    sold = sum(float(t.value) for t in found.trades if t.lot >= 0)
-    cash = float(found.given.terms.cash) + sold - bought
-    terms = ("risk", "tax", "cost", "wash", "relaxation")
-    gains = dict.fromkeys(("short", "long"), 0.0)
-    for trade in found.trades:
-        if trade.lot >= 0:
-            term = "long" if problem.lot_is_long[trade.lot] else "short"
-            gains[term] += float(problem.lot_gain[trade.lot]) * float(trade.value)
-    told: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "status": found.status.name.lower(),
-        "objective": float(solution.objective[0]),
-        "terms": {term: float(getattr(solution, term)[0]) for term in terms},
-        "lower_bound": float(solution.lower_bound[0]),
-        "gap_bps": float(solution.gap[0]) * BPS,
-        "hold_objective": float(solution.hold_objective[0]),
-        "tracking_error": tracking_error(found),
-        "turnover": (bought + sold) / 2 / value if value > 0 else 0.0,
-        "cash_after": cash / value if value > 0 else 0.0,
-        "cash_after_usd": cash,
-        "value_usd": value,
-        "gain_short_usd": gains["short"],
-        "gain_long_usd": gains["long"],
-        "n_trades": len(found.trades),
-        "relaxed": relaxed(found),
-        "relaxation_prices": {
-            "cash": OPTIONS.cash_price,
-            "limit": OPTIONS.limit_price,
-            "row": float(problem.row_price.max(initial=0.0)),
-            "te": OPTIONS.te_price,
-        },
-        "seconds": found.seconds,
-    }
-    return {name: _finite(entry) for name, entry in told.items()}
-
-
-def tracking_error(found: Answer) -> float:
-    """Annual, of the weights after trading."""
-    market, active = found.columns.market, found.weight - found.columns.problem.benchmark
-    exposure = (market.loadings * active[:, None]).sum(axis=0)
-    return math.sqrt(float((exposure**2).sum() + (market.specific_variance * active**2).sum()))
-
-
-def relaxed(found: Answer) -> list[dict[str, Any]]:
-    """What could not be met: the key of its file, the amount beyond, and the price of a unit of it.
-
-    The sum of amount × price is the objective's relaxation, but for what rounding of shares leaves.
-    """
-    if found.status != Status.RELAXED:
-        return []
-    solution, problem, terms = found.solution, found.columns.problem, found.given.terms
-    made: list[dict[str, Any]] = []
-
-    def note(constraint: str, amount: float, price: float, least: float = _EXCESS_MIN) -> None:
-        if amount > least:
-            made.append({"constraint": constraint, "amount": amount, "price": price})
-
-    cash = float(solution.cash_after[0])
-    note("account.cash_min", terms.cash_min - cash, OPTIONS.cash_price)
-    note("account.cash_max", cash - terms.cash_max, OPTIONS.cash_price)
-    for i, symbol in enumerate(found.given.assets.symbols):
-        weight = float(solution.weight[i])
-        note(f"weight_min {symbol}", float(problem.weight_min[i]) - weight, OPTIONS.limit_price)
-        note(f"weight_max {symbol}", weight - float(problem.weight_max[i]), OPTIONS.limit_price)
-    for r, name in enumerate(found.columns.row_names):
-        note(name, abs(float(solution.row_relaxation[r])), float(problem.row_price[r]), _ROW_EXCESS_MIN)
-    beyond = (tracking_error(found) ** 2 - terms.te_max**2) / 2
-    note("risk.te_max", beyond, OPTIONS.te_price)  # in half variance, as the objective prices it
-    return made
 
 
 def _quantities(
@@ -325,15 +234,6 @@ def reasons(
             reason = "reduce overweight" if risk[name] > 0.0 else "raise cash"
         made.append(reason)
     return made
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for what is no number, which JSON does not know."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    return value
 
 
 def _plain(number: Decimal) -> str:

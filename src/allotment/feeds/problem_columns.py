@@ -175,8 +175,8 @@ def wash_rate(terms: ProblemTerms, permanent: Bools) -> Floats:
 
 def _wash_columns(washes: Washes, terms: ProblemTerms, price: Floats, share: Floats) -> dict[str, Floats]:
     """Shares that wash as weights, and their cost per unit of weight."""
-    columns = {column: np.zeros(len(price)) for column in ("wash_exposed", "wash_cost", "young")}
-    columns["young_cost"] = np.full(len(price), math.inf)
+    names = ("wash_exposed", "wash_cost", "young", "young_cost")
+    columns = {column: np.zeros(len(price)) for column in names}
     name = washes.name
     cost = washes.loss_per_share * wash_rate(terms, washes.permanent) / price[name]
     columns["wash_exposed"][name] = washes.exposed_qty * share[name]
