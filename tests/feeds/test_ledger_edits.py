@@ -120,12 +120,12 @@ def test_a_donation_in_the_order_of_gains_needs_a_price() -> None:
         read_ledger(json.dumps(document), "l.json")
 
 
-def test_a_short_closed_at_a_loss_and_opened_again_is_flagged() -> None:
-    """§1091(e): another short within thirty days of the closing."""
-    cover = {"id": "c", "date": "2024-06-20", "type": "cover", "symbol": "X", "qty": "5", "amount": "700"}
-    again = {**short("600", "2024-07-20"), "id": "k2"}
-    assert [f.rule for f in flags(ledger(short("600"), cover, again))] == ["§1091(e)"]
-    late = {**again, "date": "2024-07-21"}
-    assert flags(ledger(short("600"), cover, late)) == ()
-    gain = {**cover, "amount": "500"}
-    assert flags(ledger(short("600"), gain, again)) == ()
+def test_a_short_closed_at_a_loss_with_a_sale_of_the_stock_is_flagged() -> None:
+    """§1091(e)(1): sold within thirty days of the closing. Another short is booked, not flagged."""
+    opened, cover = short("600"), {**short("700", "2024-06-20"), "id": "c", "type": "cover"}
+    old = {**BUY, "amount": "2000"}
+    for day, found in (("2024-07-20", ["§1091(e)(1)"]), ("2024-07-21", [])):
+        known = ledger(old, opened, cover, {**SELL, "date": day})
+        assert [f.rule for f in flags(known)] == found
+    assert flags(ledger(old, opened, {**cover, "amount": "500"}, {**SELL, "date": "2024-06-21"})) == ()
+    assert flags(ledger(opened, cover, {**short("600", "2024-06-21"), "id": "k2"})) == ()

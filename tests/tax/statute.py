@@ -556,16 +556,12 @@ class Household:
     def act(self, entry: dict[str, Any], account: str, sale: int, day: date) -> None:
         kind, symbol = entry["type"], entry["symbol"]
         lots = self.held(account, symbol)
+        if not lots:
+            return
         ratio = Fraction(1)
         if "ratio" in entry:
             new, _, old = entry["ratio"].partition(":")
             ratio = Fraction(new) / Fraction(old or "1")
-        if kind == "split":
-            short = [lot for lot in self.shorts if (lot.account, lot.symbol) == (account, symbol)]
-            for lot, qty in zip(short, self.scaled(short, ratio), strict=True):
-                lot.qty = max(1, qty)
-        if not lots:
-            return
         if kind == "split":
             for lot, qty in zip(lots, self.scaled(lots, ratio), strict=True):
                 lot.qty = max(1, qty)  # no lot vanishes, be it a billionth of a share
@@ -716,6 +712,10 @@ class Household:
         for lot in self.gone:
             if lot.symbol == symbol:
                 lot.qty = max(1, half_up(lot.qty * ratio))
+        for account in self.accounts:
+            short = [lot for lot in self.shorts if (lot.account, lot.symbol) == (account, symbol)]
+            for lot, qty in zip(short, self.scaled(short, ratio), strict=True):
+                lot.qty = max(1, qty)
 
     def receive(self, key: int, entry: dict[str, Any], account: str, day: date) -> None:
         """Shares that are not bought."""

@@ -2,8 +2,9 @@
 
 Law: 26 U.S.C. §1259 [M]: a short sale against appreciated shares held is a constructive sale, on which
 gain is recognised as if sold at market value. The engine books the short under §1233 and flags it
-here. §1091(e) [P]: a loss on closing a short is disallowed when the stock is sold, or sold short
-again, within 30 days; where the loss goes is not told, so it is flagged and not booked. §263(h) [M]: what
+here. §1091(e)(1) [P]: a loss on closing a short is disallowed when the stock itself is sold within 30
+days; nothing is acquired then that could take it, so it is flagged and not booked (another short can:
+`tax.short_wash`). §263(h) [M]: what
 is paid in lieu of a dividend on shares short. §1(h)(11)(D)(ii) [P]: a short-term loss on shares that paid
 an extraordinary dividend (§1059(c) [M]: a tenth of their basis, a twentieth for preferred stock).
 §170(e)(1)(A) [P]: a lot given to charity before it is long-term is deducted at no more than its basis; of
@@ -77,17 +78,17 @@ def _constructive_sales(ledger: Ledger) -> Iterator[Flag]:
 
 
 def _short_washes(ledger: Ledger, folded: Folded) -> Iterator[Flag]:
-    """Losses on closed shorts with a sale or another short of the stock around them, §1091(e)."""
+    """Losses on closed shorts with a sale of the stock around them, §1091(e)(1)."""
     t, sold = ledger.transactions, folded.disposals
+    group = ledger.groups.group_ix[t.security_ix]
     lost = (t.kind[sold.sale_row] == Kind.COVER) & (sold.gain_cents < 0) & (sold.taxable == 1)
     for row in np.unique(sold.sale_row[lost]).tolist():
         near = abs((t.day - t.day[row]).astype(np.int64)) <= WINDOW_DAYS
-        again = np.isin(t.kind, (Kind.SELL, Kind.SHORT_SELL)) & (t.security_ix == t.security_ix[row])
-        opened = int(sold.origin_row[np.flatnonzero(sold.sale_row == row)[0]])
-        again[opened] = False  # the short that was closed
-        if (near & again).any():
-            text = "a short was closed at a loss with a sale or short of the stock within 30 days"
-            yield Flag(ledger.ids[row], "§1091(e)", text)
+        if (near & (t.kind == Kind.SELL) & (group == group[row])).any():
+            text = (
+                "a short was closed at a loss with a sale of the stock within 30 days; it may be disallowed"
+            )
+            yield Flag(ledger.ids[row], "§1091(e)(1)", text)
 
 
 def _donations(ledger: Ledger) -> Iterator[Flag]:

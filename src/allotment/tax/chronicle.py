@@ -19,7 +19,8 @@ from allotment.tax.purchase import bring, buy
 from allotment.tax.relief import lot_quantity, take_by_method, take_lot
 from allotment.tax.return_of_capital import return_capital
 from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_taken
-from allotment.tax.short_sale import cover, open_short, short_list_of
+from allotment.tax.short_sale import cover, open_short
+from allotment.tax.short_wash import forget_closings, short_list_of
 from allotment.tax.spin_off import distribute, rights_get_basis
 from allotment.tax.split import fraction_held, scale_claims, scale_list
 from allotment.tax.split_off import exchange_taken
@@ -427,6 +428,8 @@ def _apply(b: Books, f: Facts, t: Rows, r: int) -> None:
 def _end(b: Books, f: Facts, first: int, last: int, lot: Matrix, n_lots: int) -> int:
     """Write the open pieces of the stream behind the `n_lots` there; returns the new count."""
     n = n_lots
+    for g in range(f.here[c.N_GROUPS]):
+        forget_closings(b, g, c.END_OF_DAYS)
     for r in range(first, last):
         b.first_piece[r] = c.NONE  # a sale that names a lot of another stream finds nothing
     for x in range(2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
@@ -434,8 +437,10 @@ def _end(b: Books, f: Facts, first: int, last: int, lot: Matrix, n_lots: int) ->
         while p >= 0:
             for column in range(c.STATUS + 1):
                 lot[n, column] = b.piece[p, column]
-            if b.piece[p, c.STATUS] != c.SHORT:
-                b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += b.piece[p, c.BASIS]
+            held = b.piece[p, c.BASIS]
+            if b.piece[p, c.STATUS] == c.SHORT:  # losses that the short has taken (§1091(e))
+                held = b.piece[p, c.LOSS_BASIS] - held
+            b.flow[f.taxable[b.piece[p, c.ACCOUNT]], c.F_HELD] += held
             n += 1
             p = b.piece[p, c.NEXT]
     return n

@@ -22,6 +22,7 @@ from allotment.units import Codes, Floats, Index, Ints, mul_div
 Matrix = NDArray[np.int64]
 
 NO_DAY = -(2**62)  # a missing day: datetime64 NaT would be the smallest integer of all
+END_OF_DAYS = 2**62
 NONE = -1
 
 # Columns of Books.piece
@@ -55,8 +56,8 @@ N_CLAIMS, TAKEN_HEAD, TAKEN_TAIL = 7, 8, 9
 N_COUNTS = 10
 
 # Columns of Books.group, one row per group of the stream
-YOUNG_HEAD, YOUNG_TAIL, CLAIM_HEAD, CLAIM_TAIL = 0, 1, 2, 3
-N_GROUP_COLUMNS = 4
+YOUNG_HEAD, YOUNG_TAIL, CLAIM_HEAD, CLAIM_TAIL, SHORT_CLAIM_HEAD, SHORT_CLAIM_TAIL = 0, 1, 2, 3, 4, 5
+N_GROUP_COLUMNS = 6
 
 # Columns of Books.flow; row 0 is inside IRAs, row 1 taxable
 F_RECEIVED, F_GIVEN, F_PROCEEDS, F_RECOGNISED, F_PERMANENT, F_NO_EFFECT, F_HELD = 0, 1, 2, 3, 4, 5, 6

@@ -6,61 +6,44 @@ gain is short-term and that stock's holding period starts anew on the closing da
 shares closed; §1233(d) with such stock held longer at the sale, a loss is long-term; (e)(2)(C)
 a spouse's stock counts. A gain belongs to the trade day, a loss to the delivery (Rev. Rul.
 2002-44 [S], Reg. §1.1233-1(a)(1) [S]). Closed with shares just bought, the term is short.
-Left out: wash sales of short sales (§1091(e)), constructive sales (§1259), puts (§1233(c));
+Losses that another short disallows: `tax.short_wash`.
+Left out: constructive sales (§1259), puts (§1233(c));
 stock of another class of the group; corporate actions but splits while a short is open.
 """
 
 from __future__ import annotations
 
 from allotment.compiled import inner
-from allotment.tax.disposal import write_row
 from allotment.tax.holding_period import long_term_from
 from allotment.tax.pieces import (
     ABSORBED,
     ACQUIRED,
-    BASIS,
     F_RECEIVED,
     FIRST_ACCOUNT,
     HOLDING,
+    IS_YOUNG,
     N_ACCOUNTS,
-    N_SECURITIES,
     NEXT,
     NONE,
     PREV,
-    PURCHASED,
     QUANTITY,
-    R_DAY,
-    R_LONG,
     SHORT,
     STATUS,
+    TAKEN_HEAD,
+    TAKEN_TAIL,
     Books,
     Facts,
     chain,
     displace,
     free_piece,
     list_of,
-    part,
     place,
+    place_young,
     split_off,
 )
-
-
-@inner
-def short_list_of(f: Facts, account: int, security: int) -> int:
-    """Position of the list of open shorts; it stands behind the lists of shares held."""
-    return int(f.here[N_ACCOUNTS] * f.here[N_SECURITIES] + list_of(f, account, security))
-
-
-@inner
-def _append(b: Books, x: int, p: int) -> None:
-    last = b.tail[x]
-    b.piece[p, PREV], b.piece[p, NEXT], b.piece[p, STATUS] = last, NONE, SHORT
-    if last >= 0:
-        b.piece[last, NEXT] = p
-    else:
-        b.head[x] = p
-    b.tail[x] = p
-    b.held[x] += b.piece[p, QUANTITY]
+from allotment.tax.relief import insert_taken
+from allotment.tax.sale import share_out
+from allotment.tax.short_wash import close_against_open, forget_closings, short_list_of, take_waiting
 
 
 @inner
@@ -84,17 +67,16 @@ def open_short(b: Books, f: Facts, p: int, account: int, security: int, day: int
     """Enter the short p, whose `BASIS` is its proceeds. ABSORBED marks shares whose loss would
     be long-term (§1233(d))."""
     x = short_list_of(f, account, security)
-    b.piece[p, PURCHASED] = b.piece[p, ACQUIRED]
+    b.piece[p, STATUS] = SHORT
+    forget_closings(b, f.group_local[security], day)
     old = _held_long(b, f, security, day)
-    if old > 0:
-        q = p
-        if old < b.piece[p, QUANTITY]:
-            q = split_off(b, p, old)
+    if old >= b.piece[p, QUANTITY]:
+        b.piece[p, ABSORBED] = 1
+    elif old > 0:
+        q = split_off(b, p, old)
         b.piece[q, ABSORBED] = 1
-        _append(b, x, q)
-        if q == p:
-            return
-    _append(b, x, p)
+        take_waiting(b, f, q, x, day)
+    take_waiting(b, f, p, x, day)
 
 
 @inner
@@ -120,11 +102,33 @@ def _start_anew(b: Books, f: Facts, security: int, quantity: int, shorted: int, 
         p = best
         if left < b.piece[best, QUANTITY]:
             p = split_off(b, best, left)
+            if b.piece[best, IS_YOUNG] == 1:
+                place_young(b, f, p)  # it may still replace a loss
             chain(b, p)
             place(b, f, best)
         b.piece[p, HOLDING] = closed
         left -= b.piece[p, QUANTITY]
         place(b, f, p)
+
+
+@inner
+def _take_oldest(b: Books, x: int, quantity: int) -> None:
+    """Move `quantity` shares of list x, which has them, to the taken list."""
+    b.held[x] -= quantity
+    left = quantity
+    while left > 0:
+        p = b.head[x]
+        q = p
+        if left < b.piece[p, QUANTITY]:
+            q = split_off(b, p, left)
+        else:
+            b.head[x] = b.piece[p, NEXT]
+            if b.head[x] < 0:
+                b.tail[x] = NONE
+            else:
+                b.piece[b.head[x], PREV] = NONE
+        left -= b.piece[q, QUANTITY]
+        insert_taken(b, q, NONE)
 
 
 @inner
@@ -142,27 +146,14 @@ def cover(
     """Close `quantity` shares of the shorts of one account, oldest first, for `amount`."""
     x = short_list_of(f, account, security)
     b.flow[f.taxable[account], F_RECEIVED] += amount
-    quantity_left, cost_left = quantity, amount
-    while quantity_left > 0:
-        p = b.head[x]
-        here = min(quantity_left, b.piece[p, QUANTITY])
-        q = p
-        b.held[x] -= here
-        if here < b.piece[p, QUANTITY]:
-            q = split_off(b, p, here)
-        else:
-            b.head[x] = b.piece[p, NEXT]
-            if b.head[x] < 0:
-                b.tail[x] = NONE
-            else:
-                b.piece[b.head[x], PREV] = NONE
-        cost = part(cost_left, here, quantity_left)
-        cost_left -= cost
-        quantity_left -= here
-        proceeds = b.piece[q, BASIS]
-        r = write_row(b, f, q, row, day, proceeds, cost, 0, 0, day)
-        if proceeds < cost:
-            b.row[r, R_LONG] = b.piece[q, ABSORBED]
-            b.row[r, R_DAY] = settles
-        _start_anew(b, f, security, here, b.piece[q, ACQUIRED], day)
-        free_piece(b, q)
+    forget_closings(b, f.group_local[security], day)
+    _take_oldest(b, x, quantity)
+    share_out(b, amount)
+    p = b.counts[TAKEN_HEAD]
+    while p >= 0:
+        _start_anew(b, f, security, b.piece[p, QUANTITY], b.piece[p, ACQUIRED], day)
+        close_against_open(b, f, p, row, day, settles)
+        following = b.piece[p, NEXT]
+        free_piece(b, p)
+        p = following
+    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE

@@ -17,6 +17,7 @@ from allotment.tax.pieces import (
     R_OPEN,
     R_SECURITY,
     SECURITY,
+    SHORT_CLAIM_HEAD,
     SOLD,
     STATUS,
     YOUNG_HEAD,
@@ -65,11 +66,12 @@ def scale_claims(
         if b.piece[p, STATUS] == SOLD and b.piece[p, SECURITY] == security:
             b.piece[p, QUANTITY] = max(1, mul_div(b.piece[p, QUANTITY], new_parts, old_parts))
         p = b.piece[p, YOUNG_NEXT]
-    r = b.group[g, CLAIM_HEAD]
-    while r >= 0:
-        if b.row[r, R_SECURITY] == security:
-            b.row[r, R_OPEN] = max(1, mul_div(b.row[r, R_OPEN], new_parts, old_parts))
-        r = b.row[r, R_CLAIM_NEXT]
+    for head in (CLAIM_HEAD, SHORT_CLAIM_HEAD):
+        r = b.group[g, head]
+        while r >= 0:
+            if b.row[r, R_SECURITY] == security:
+                b.row[r, R_OPEN] = max(1, mul_div(b.row[r, R_OPEN], new_parts, old_parts))
+            r = b.row[r, R_CLAIM_NEXT]
 
 
 @inner

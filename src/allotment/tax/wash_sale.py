@@ -100,14 +100,15 @@ def in_shares_of(f: Facts, quantity: int, security: int, other: int) -> int:
 
 
 @inner
-def _in_scope(f: Facts, account: int, security: int, other_account: int, other_security: int) -> bool:
+def in_scope(f: Facts, account: int, security: int, other_account: int, other_security: int) -> bool:
+    """Are the two looked at together?"""
     if f.policy[SCOPE] != _ACCOUNT_CUSIP:
         return True
     return account == other_account and security == other_security
 
 
 @inner
-def _is_lost(f: Facts, loss_account: int, account: int) -> bool:
+def is_lost_to(f: Facts, loss_account: int, account: int) -> bool:
     """Does the loss vanish when `account` buys the replacement?"""
     if f.taxable[account] == 0:
         return True
@@ -115,7 +116,8 @@ def _is_lost(f: Facts, loss_account: int, account: int) -> bool:
 
 
 @inner
-def _link(b: Books, r: int, p: int, sold_nano: int, amount: int, is_lost: bool, day: int) -> None:
+def note_link(b: Books, r: int, p: int, sold_nano: int, amount: int, is_lost: bool, day: int) -> None:
+    """Note that shares of piece p replace `sold_nano` shares of row r."""
     n = b.counts[N_LINKS]
     b.counts[N_LINKS] += 1
     link, piece = b.link, b.piece
@@ -150,7 +152,7 @@ def _is_candidate(b: Books, f: Facts, p: int, c: int, sale: int, day: int) -> bo
         return False
     if f.policy[BEFORE_LOT] == 0 and piece[c, PURCHASED] < piece[p, ACQUIRED]:
         return False
-    return _in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY])
+    return in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY])
 
 
 @inner
@@ -175,8 +177,8 @@ def _cut_candidate(b: Books, f: Facts, c: int, quantity: int) -> int:
 
 @inner
 def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> int:
-    """`_split_row` of a row that may itself be an open claim: the new row follows it."""
-    n = _split_row(b, r, quantity, rest)
+    """`split_row` of a row that may itself be an open claim: the new row follows it."""
+    n = split_row(b, r, quantity, rest)
     if b.row[n, R_OPEN] > 0:
         g = f.group_local[b.row[r, R_SECURITY]]
         b.row[n, R_CLAIM_NEXT], b.row[r, R_CLAIM_NEXT] = b.row[r, R_CLAIM_NEXT], n
@@ -187,7 +189,7 @@ def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> in
 
 
 @inner
-def _split_row(b: Books, r: int, quantity: int, rest: int) -> int:
+def split_row(b: Books, r: int, quantity: int, rest: int) -> int:
     """A new disposal row with `quantity` of the `quantity + rest` shares of row r."""
     row = b.row
     n = b.counts[N_ROWS]
@@ -234,13 +236,13 @@ def wash_with_held(b: Books, f: Facts, p: int, sale: int, day: int) -> int:
         if sold_nano < piece[p, QUANTITY]:
             q = split_off(b, p, sold_nano)
         loss = max(0, loss_of(b, q))  # a cent of rounding can leave a sliver without loss
-        is_lost = _is_lost(f, piece[p, ACCOUNT], piece[c, ACCOUNT])
+        is_lost = is_lost_to(f, piece[p, ACCOUNT], piece[c, ACCOUNT])
         permanent = loss if is_lost else 0
         counted = counted_from(b, q, loss)
         cut = _cut_candidate(b, f, c, bought_nano)
         _absorb(b, f, cut, loss, is_lost, day, counted)
         r = book(b, f, q, sale, day, loss, permanent)
-        _link(b, r, cut, sold_nano, loss, is_lost, day)
+        note_link(b, r, cut, sold_nano, loss, is_lost, day)
         if piece[cut, STATUS] == OPEN:
             place(b, f, cut)
         elif piece[cut, STATUS] == SOLD:
@@ -315,7 +317,7 @@ def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
         if (
             row[r, R_PURCHASE_ID] == piece[p, PURCHASE_ID]
             or abs(piece[p, PURCHASED] - row[r, R_DAY]) > WINDOW_DAYS
-            or not _in_scope(f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY])
+            or not in_scope(f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY])
         ):
             last, r = r, following
             continue
@@ -326,7 +328,7 @@ def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
             sold_nano = min(sold_nano, in_shares_of(f, bought_nano, piece[p, SECURITY], row[r, R_SECURITY]))
         matched = r
         if sold_nano < row[r, R_OPEN]:
-            matched = _split_row(b, r, sold_nano, row[r, R_OPEN] - sold_nano)
+            matched = split_row(b, r, sold_nano, row[r, R_OPEN] - sold_nano)
             last = r
         else:
             _drop_claim(b, g, r, last)
@@ -348,7 +350,7 @@ def _settle_claim(b: Books, f: Facts, r: int, p: int, sold_nano: int, day: int) 
     """Disallow the loss of row r, replaced by the shares of p, and place p."""
     row = b.row
     loss = max(0, row[r, R_BASIS] - row[r, R_PROCEEDS])
-    is_lost = _is_lost(f, row[r, R_ACCOUNT], b.piece[p, ACCOUNT])
+    is_lost = is_lost_to(f, row[r, R_ACCOUNT], b.piece[p, ACCOUNT])
     permanent = loss if is_lost else 0
     row[r, R_DISALLOWED] += loss
     row[r, R_PERMANENT] += permanent
@@ -356,6 +358,6 @@ def _settle_claim(b: Books, f: Facts, r: int, p: int, sold_nano: int, day: int) 
     flow[F_RECOGNISED] += loss
     flow[F_PERMANENT] += permanent
     _absorb(b, f, p, loss, is_lost, row[r, R_DAY], row[r, R_HOLDING])
-    _link(b, r, p, sold_nano, loss, is_lost, day)
+    note_link(b, r, p, sold_nano, loss, is_lost, day)
     place(b, f, p)
     chain(b, p)
