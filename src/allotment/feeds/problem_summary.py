@@ -23,6 +23,7 @@ from allotment.units import Bools, Floats
 SCHEMA_VERSION = 1
 _EXCESS_MIN = 1e-9  # a smaller excess over a limit is rounding of floats, and free
 _ROW_EXCESS_MIN = 1e-7  # a smaller one of a row is rounding of shares: priced, but no relaxation
+_HALF_VARIANCE_MIN = 1e-10  # so too of tracking error: a millionth part of a limit of 1 %
 _BOUND_MARGIN = 1e-9  # by so much the bound may lie above the cost through rounding of floats
 
 
@@ -33,7 +34,7 @@ class Relaxation:
     constraint: str  # the key of the problem's files
     amount: float
     price: float  # per unit of the amount
-    is_row: bool
+    least: float = _EXCESS_MIN  # what is less comes from rounding and is not told
 
 
 def files(found: Answer) -> dict[str, str]:
@@ -59,7 +60,7 @@ def summary(found: Answer) -> dict[str, Any]:
     cash_usd = float(sum(flows, found.given.terms.cash))
     told: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "status": found.status.name.lower(),
+        "status": _status(found),
         "objective": objective,
         "terms": parts,
         "lower_bound": bound,
@@ -83,6 +84,13 @@ def summary(found: Answer) -> dict[str, Any]:
         "seconds": found.seconds,
     }
     return {name: _finite(entry) for name, entry in told.items()}
+
+
+def _status(found: Answer) -> str:
+    """Of the trades as they are written: relaxed exactly when something is told to be."""
+    if found.status in (Status.SOLVED, Status.RELAXED):
+        return "relaxed" if relaxed(found) else "solved"
+    return found.status.name.lower()
 
 
 def terms(found: Answer) -> dict[str, float]:
@@ -110,12 +118,10 @@ def relaxed(found: Answer) -> list[dict[str, Any]]:
 
     The sum of amount × price is the objective's relaxation, but for what rounding of shares leaves.
     """
-    if found.status != Status.RELAXED:
-        return []
     return [
         {"constraint": one.constraint, "amount": one.amount, "price": one.price}
         for one in _beyond(found)
-        if not one.is_row or one.amount > _ROW_EXCESS_MIN
+        if one.amount > one.least
     ]
 
 
@@ -126,20 +132,22 @@ def _beyond(found: Answer) -> list[Relaxation]:
     problem, given, weight = found.columns.problem, found.given.terms, found.weight
     cash, limit = 1.0 - float(weight.sum()), OPTIONS.limit_price
     made = [
-        Relaxation("account.cash_min", given.cash_min - cash, OPTIONS.cash_price, is_row=False),
-        Relaxation("account.cash_max", cash - given.cash_max, OPTIONS.cash_price, is_row=False),
+        Relaxation("account.cash_min", given.cash_min - cash, OPTIONS.cash_price),
+        Relaxation("account.cash_max", cash - given.cash_max, OPTIONS.cash_price),
     ]
     for i, symbol in enumerate(found.given.assets.symbols):
         below, above = problem.weight_min[i] - weight[i], weight[i] - problem.weight_max[i]
-        made.append(Relaxation(f"weight_min {symbol}", float(below), limit, is_row=False))
-        made.append(Relaxation(f"weight_max {symbol}", float(above), limit, is_row=False))
+        made.append(Relaxation(f"weight_min {symbol}", float(below), limit))
+        made.append(Relaxation(f"weight_max {symbol}", float(above), limit))
     for r, (name, measure) in enumerate(zip(found.columns.row_names, _measures(found), strict=True)):
         excess = max(float(problem.row_lower[r]) - measure, measure - float(problem.row_upper[r]))
-        made.append(Relaxation(name, excess, float(problem.row_price[r]), is_row=True))
+        made.append(Relaxation(name, excess, float(problem.row_price[r]), _ROW_EXCESS_MIN))
+    made = [one for one in made if one.amount > _EXCESS_MIN]
     # In half variance, as it is priced.
     half_variance = (tracking_error(found) ** 2 - given.te_max**2) / 2
-    made.append(Relaxation("risk.te_max", half_variance, OPTIONS.te_price, is_row=False))
-    return [one for one in made if one.amount > _EXCESS_MIN]
+    if half_variance > 0.0:
+        made.append(Relaxation("risk.te_max", half_variance, OPTIONS.te_price, _HALF_VARIANCE_MIN))
+    return made
 
 
 def _measures(found: Answer) -> Iterator[float]:
