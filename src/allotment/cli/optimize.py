@@ -113,7 +113,8 @@ def _show(done: list[dict[str, Any]]) -> None:
         told = f"{entry['problem']}: {entry['status']}, {entry['n_trades']} trades"
         if entry["objective"] is not None:
             told += f", gap {entry['gap_bps']:.2f} bp, tracking error {entry['tracking_error']:.2%}"
-        output.console.print(f"{told} → {entry['out']}", markup=False, highlight=False)
+        told += f" → {entry['out']}"
+        output.console.print(told, markup=False, highlight=False, soft_wrap=True)
         for one in entry["relaxed"]:
             told = f"  relaxed {one['constraint']} by {one['amount']:.6f}, at {one['price']:g} a unit"
             output.console.print(told, markup=False, highlight=False, style="yellow")
