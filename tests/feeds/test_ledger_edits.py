@@ -110,6 +110,54 @@ def test_a_lot_with_a_loss_given_away_is_flagged() -> None:
     assert flags(ira) == ()
 
 
+def put(kind: str, day: str, **fields: Any) -> dict[str, Any]:
+    facts = {"id": "p", "date": day, "type": kind, "symbol": "X", "option": "XP", "contracts": "1"}
+    return {**facts, "amount": "50", **fields}
+
+
+def rules(*entries: dict[str, Any]) -> list[str]:
+    return [flag.rule for flag in flags(ledger(*entries)) if flag.transaction == "p"]
+
+
+def test_a_put_bought_is_flagged_by_the_shares_that_it_protects() -> None:
+    """§1233(b): a short sale to young shares, held or yet to be bought; (c) not to those of its day."""
+    alone, straddle = ["§1234(a)"], "§1092"
+    assert rules(put("put_buy", "2024-01-09")) == alone
+    assert rules(BUY, put("put_buy", "2024-01-11")) == [*alone, "§1233(b)", straddle]
+    assert rules(BUY, put("put_buy", "2025-01-10")) == [*alone, "§1233(b)", straddle]
+    assert rules(BUY, put("put_buy", "2025-01-11")) == [*alone, straddle]
+    assert rules(BUY, put("put_buy", "2024-01-10")) == [*alone, "§1233(c)", straddle]
+    assert rules(put("put_buy", "2024-01-10"), BUY) == [*alone, "§1233(c)", straddle]
+    assert rules(put("put_buy", "2024-01-09"), BUY) == [*alone, "§1233(b)", straddle]
+    assert rules(put("put_buy", "2023-01-09"), BUY) == alone
+    assert rules(BUY, put("put_buy", "2024-01-11", symbol="Y")) == alone
+    known = ledger(BUY, put("put_buy", "2024-01-11"))
+    assert known.ids == ("b",)
+    assert replay(known).lots.basis_cents.tolist() == [100_000]
+
+
+@pytest.mark.parametrize(
+    ("day", "is_near"),
+    [("2025-02-01", True), ("2025-01-31", False), ("2025-04-02", True), ("2025-04-03", False)],
+)
+def test_a_put_written_deep_in_the_money_around_a_loss_is_flagged(day: str, is_near: bool) -> None:
+    """WS-15, Rev. Rul. 85-87: thirty days to both sides of the sale of 3 March 2025."""
+    written = put("put_write", day, deep_in_the_money=True, strike="200")
+    book = [BUY, written, SELL] if day < SELL["date"] else [BUY, SELL, written]
+    assert rules(*book) == ["§1234(b)"] + ["Rev. Rul. 85-87"] * is_near
+    plain = [{**entry, "deep_in_the_money": False} if entry is written else entry for entry in book]
+    assert rules(*plain) == ["§1234(b)"]
+    gain = [{**entry, "amount": "1700"} if entry is SELL else entry for entry in book]
+    assert rules(*gain) == ["§1234(b)"]
+
+
+def test_puts_are_checked_like_every_transaction() -> None:
+    with pytest.raises(BadFileError, match="option is missing"):
+        ledger({name: value for name, value in put("put_buy", "2024-01-09").items() if name != "option"})
+    with pytest.raises(BadFileError, match="true or false"):
+        ledger(put("put_write", "2024-01-09", deep_in_the_money="very"))
+
+
 def test_a_donation_in_the_order_of_gains_needs_a_price() -> None:
     with pytest.raises(BadFileError, match=r"transaction g.*without a price"):
         ledger(BUY, given("", method="donation"))

@@ -157,6 +157,8 @@ PARSE: dict[str, Callable[[Any], Any]] = {
     "record": read_day,
     "is_fund": _flag,
     "hedged_days": _days,
+    "strike": _price,
+    "deep_in_the_money": _flag,
 }
 
 # Fields of each type besides id, date, type, symbol and account; a "?" marks optional ones.
@@ -194,6 +196,8 @@ FIELDS: dict[str, tuple[Kind, str]] = {
 # Types that move no lot and never reach the fold.
 FACTS: dict[str, str] = {
     "dividend": "per_share ex_date? kind? preferred? declared? record? is_fund? hedged_days?",
+    "put_buy": "option contracts amount strike? deep_in_the_money?",
+    "put_write": "option contracts amount strike? deep_in_the_money?",
 }
 ACTIONS = frozenset(
     {"split", "spinoff", "stock_merger", "mixed_merger", "cash_merger", "roc", "rights", "symbol_change"}

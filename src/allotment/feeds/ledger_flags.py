@@ -8,8 +8,10 @@ days; nothing is acquired then that could take it, so it is flagged and not book
 is paid in lieu of a dividend on shares short. §1(h)(11)(D)(ii) [P]: a short-term loss on shares that paid
 an extraordinary dividend (§1059(c) [M]: a tenth of their basis, a twentieth for preferred stock).
 §170(e)(1)(A) [P]: a lot given to charity before it is long-term is deducted at no more than its basis; of
-one that is worth less than its basis the loss is lost.
-Left out: straddles (§1092), offsetting forwards; dividends added together (§1059(c)(3)).
+one that is worth less than its basis the loss is lost. Puts are booked as cash alone: §1233(b), (c) [P] a
+put bought is a short sale to shares held a year or less, unless bought with them and named as their
+cover; §1092 [M] a straddle; Rev. Rul. 85-87 [S] a put written deep in the money is a contract to acquire.
+Left out: offsetting forwards; dividends added together (§1059(c)(3)).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 
 from allotment.feeds.ledger_dividends import PAID_IN_LIEU, DividendPart, amount_cents
 from allotment.feeds.ledger_json import Ledger
+from allotment.feeds.ledger_reader import Fact
 from allotment.tax.dividend import Bucket, Payment, long_term_part_of_loss
 from allotment.tax.fold import fold_transactions
 from allotment.tax.folded import Folded
@@ -30,9 +33,10 @@ from allotment.tax.holding_period import is_long_term
 from allotment.tax.pretrade import WINDOW_DAYS
 from allotment.tax.recompute import first_rows
 from allotment.tax.transactions import Kind
-from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, format_scaled
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, as_day, format_scaled
 
 _JANUARY = 1
+_YEAR_DAYS = 365
 _Closed = tuple[int, int]  # the sale, and the lot it closed
 _EXTRAORDINARY_PARTS, _PREFERRED_PARTS = 10, 20  # of the basis of a share
 
@@ -55,6 +59,7 @@ def flags(ledger: Ledger, folded: Folded, parts: Sequence[DividendPart] = ()) ->
         *_constructive_sales(ledger),
         *_short_washes(ledger, folded),
         *_donations(ledger),
+        *_puts(ledger, folded),
         *_dividends(ledger, parts),
         *_extraordinary(ledger, folded, parts),
     )
@@ -129,6 +134,61 @@ def _given(ledger: Ledger, row: int) -> dict[tuple[int, int], tuple[int, int]]:
             more, money = sign * int(lots.quantity_nano[i]), sign * int(lots.basis_cents[i])
             parts[key] = quantity + more, basis + money
     return {key: part for key, part in parts.items() if part[0]}
+
+
+def _puts(ledger: Ledger, folded: Folded) -> Iterator[Flag]:
+    """What each put asks of a person: nothing of it is booked."""
+    for fact in ledger.facts:
+        if fact.type not in ("put_buy", "put_write"):
+            continue
+        usd, option = _usd(fact.values["amount"]), fact.values["option"]
+        is_bought = fact.type == "put_buy"
+        way = "bought" if is_bought else "written"
+        text = f"put {option} {way} for ${usd} is cash alone here; enter its own gain or loss on the return"
+        yield Flag(fact.key, "§1234(a)" if is_bought else "§1234(b)", text)
+        if is_bought and ledger.accounts.taxable[fact.account]:
+            yield from _hedge(ledger, fact)
+        if not is_bought and fact.values.get("deep_in_the_money"):
+            for sale in _losses_around(ledger, folded, fact):
+                text = f"written deep in the money within 30 days of the loss in {sale}; if its exercise is "
+                text += "all but certain it is a contract to acquire, and the loss is washed"
+                yield Flag(fact.key, "Rev. Rul. 85-87", text)
+
+
+def _hedge(ledger: Ledger, fact: Fact) -> Iterator[Flag]:
+    """Shares that a put bought protects: held on its day, or bought within a year."""
+    t, day = ledger.transactions, as_day(fact.day)
+    group = ledger.groups.group_ix
+    own = group[ledger.symbols.index(fact.symbol)]
+    before = first_rows(t, int(np.searchsorted(t.day, day, side="right")))
+    lots = fold_transactions(before, ledger.accounts, ledger.groups, ledger.policy.fold).lots
+    mine = (group[lots.security_ix] == own) & (ledger.accounts.taxable[lots.account_ix] == 1)
+    mine &= (lots.side == 1) & ~np.isin(t.kind[lots.origin_row], (Kind.OPTION_BUY, Kind.RIGHTS))
+    young = mine & ~is_long_term(lots.holding_from, np.full(len(mine), day))
+    same_day = young & (lots.purchased == day)
+    later = (t.day > day) & (t.day <= day + _YEAR_DAYS) & np.isin(t.kind, (Kind.BUY, Kind.REINVEST))
+    later &= (group[t.security_ix] == own) & (ledger.accounts.taxable[t.account_ix] == 1)
+    if (young & ~same_day).any() or later.any():
+        text = (
+            "counts as a short sale to shares held a year or less, or bought before it ends: their holding "
+        )
+        yield Flag(fact.key, "§1233(b)", text + "period starts anew when it is sold, exercised or lapses")
+    if same_day.any():
+        text = "bought with shares of the same day: no short sale if the records name them as its cover"
+        yield Flag(fact.key, "§1233(c)", text)
+    if mine.any() or later.any():
+        text = "offsets shares held: losses may be deferred, holding periods suspended, and its days do not "
+        yield Flag(fact.key, "§1092", text + "count for dividends (hedged_days, §246(c)(4))")
+
+
+def _losses_around(ledger: Ledger, folded: Folded, fact: Fact) -> list[str]:
+    """Sales of the put's stock at a loss within the window, in book order."""
+    t, sold, group = ledger.transactions, folded.disposals, ledger.groups.group_ix
+    near = abs((t.day[sold.sale_row] - as_day(fact.day)).astype(np.int64)) <= WINDOW_DAYS
+    lost = (sold.proceeds_cents < sold.basis_cents) & (t.kind[sold.sale_row] != Kind.COVER)
+    own = group[sold.security_ix] == group[ledger.symbols.index(fact.symbol)]
+    rows = np.unique(sold.sale_row[near & lost & own & (sold.taxable == 1)])
+    return [ledger.ids[row] for row in rows.tolist()]
 
 
 def _dividends(ledger: Ledger, parts: Sequence[DividendPart]) -> Iterator[Flag]:

@@ -44,7 +44,7 @@ class Ledger:
     accounts: TaxAccounts
     groups: IdenticalGroups
     policy: ReplayPolicy
-    facts: tuple[Fact, ...] = ()  # what moves no lot: dividends
+    facts: tuple[Fact, ...] = ()  # what moves no lot: dividends, puts
     last_day: date  # of all transactions
 
 
