@@ -161,6 +161,17 @@ def test_all_accounts_that_held_it_are_paid_or_the_one_named() -> None:
     assert dividend_sums(known, parts, 2025) == DividendSums()
 
 
+def test_what_is_received_in_lieu_is_no_dividend_of_the_year() -> None:
+    known = ledger("""
+        2020-01-02 buy      X qty=10 amount=1000
+        2024-03-01 dividend X ex_date=2024-02-12 per_share=1 kind=in_lieu
+        2024-06-03 dividend X ex_date=2024-05-13 per_share=2 hedged_days=121
+        2024-09-02 dividend X ex_date=2024-08-12 per_share=4 kind=reit
+    """)
+    sums = dividend_sums(known, dividend_parts(known, replay(known)), 2024)
+    assert sums == DividendSums(received_in_lieu=1000, ordinary=2000, section_199a=4000)
+
+
 def test_a_short_pays_in_lieu_and_is_flagged() -> None:
     """§263(h): the account pays, as far as it is short when the ex-date begins."""
     text = """

@@ -56,7 +56,8 @@ class DividendSums:
     """One year's dividends in cents. `open`: qualified or ordinary, as the lots are kept or sold."""
 
     qualified: int = 0
-    ordinary: int = 0  # the rest of the dividends, payments in lieu received among them
+    ordinary: int = 0  # dividends that are not qualified
+    received_in_lieu: int = 0  # ordinary too, but no dividends on the return
     section_199a: int = 0
     open: int = 0
     paid_in_lieu: int = 0  # positive
@@ -89,14 +90,16 @@ def dividend_parts(ledger: Ledger, folded: Folded) -> tuple[DividendPart, ...]:
 
 def dividend_sums(ledger: Ledger, parts: Sequence[DividendPart], year: int, owner: str = "") -> DividendSums:
     """The year's sums in the accounts of `owner` (taxpayer, spouse; both by default)."""
-    sums = dict.fromkeys((*Bucket, OPEN, PAID_IN_LIEU), 0)
+    sums = dict.fromkeys((*Bucket, OPEN, PAID_IN_LIEU, Payment.IN_LIEU), 0)
     for part in parts:
         is_spouse = bool(ledger.accounts.owner_ix[part.account_ix])
         if part.year == year and (not owner or is_spouse == (owner == "spouse")):
-            sums[part.bucket] += part.amount_cents
+            is_lent = _payment(part.fact) is Payment.IN_LIEU and part.quantity_nano > 0
+            sums[Payment.IN_LIEU if is_lent else part.bucket] += part.amount_cents
     return DividendSums(
         qualified=sums[Bucket.QUALIFIED],
         ordinary=sums[Bucket.ORDINARY],
+        received_in_lieu=sums[Payment.IN_LIEU],
         section_199a=sums[Bucket.SECTION_199A],
         open=sums[OPEN],
         paid_in_lieu=-sums[PAID_IN_LIEU],
