@@ -168,6 +168,40 @@ def test_readings_of_the_window_hold_for_shorts(replayed: Replay) -> None:
     assert replayed(older, accounts, scope="account_cusip").sold("t3")["disallowed"] == 0
 
 
+def test_inside_an_ira_nothing_is_deferred(replayed: Replay) -> None:
+    """Nothing is recognised there; and a short there would end a loss, as a purchase does."""
+    accounts = {"A": {}, "I": {"type": "ira"}}
+    text = """
+        2024-05-01 short_sell X account={0} qty=10 amount=500
+        2024-05-10 cover      X account={0} qty=10 amount=700
+        2024-05-13 short_sell X account={1} qty=10 amount=700
+    """
+    inside = replayed(text.format("I", "A"), accounts)
+    assert inside.lots[0]["basis"] == "-700.00"
+    assert inside.folded.disposals.disallowed_cents.tolist() == [0]
+    before = text.replace("2024-05-13 short_sell", "2024-05-10 short_sell")
+    assert replayed(before.format("I", "A"), accounts).lots[0]["basis"] == "-700.00"
+    lost = replayed(text.format("A", "I"), accounts)
+    assert (lost.sold("t2")["permanent"], lost.lots[0]["basis"]) == (200, "-700.00")
+
+
+def test_what_the_window_counts_is_the_trade_day(replayed: Replay) -> None:
+    """The loss itself belongs to the delivery (Reg. §1.1233-1(a)(1)), here a year later."""
+    done = replayed("""
+        2024-11-01 short_sell X qty=10 amount=500
+        2024-12-31 cover      X qty=10 amount=700 settle=2025-01-02
+        2025-01-30 short_sell X qty=4 amount=280
+        2025-01-31 short_sell X qty=4 amount=280
+    """)
+    assert done.sold("t2")["disallowed"] == 80
+    assert {str(day) for day in done.folded.disposals.day} == {"2025-01-02"}
+    gain = replayed("""
+        2024-11-01 short_sell X qty=10 amount=500
+        2024-12-31 cover      X qty=10 amount=400 settle=2025-01-02
+    """)
+    assert {str(day) for day in gain.folded.disposals.day} == {"2024-12-31"}
+
+
 def test_a_spouses_short_takes_the_loss_or_ends_it(replayed: Replay) -> None:
     text = """
         2024-05-01 short_sell X account=A qty=10 amount=500

@@ -104,10 +104,9 @@ def _takes(b: Books, f: Facts, p: int, c: int, day: int) -> bool:
 
 
 @inner
-def _earlier(b: Books, p: int, q: int) -> bool:
-    if q < 0 or b.piece[p, ACQUIRED] != b.piece[q, ACQUIRED]:
-        return bool(q < 0 or b.piece[p, ACQUIRED] < b.piece[q, ACQUIRED])
-    return bool(b.piece[p, ORIGIN] < b.piece[q, ORIGIN])
+def _comes_first(b: Books, c: int, best: int) -> bool:
+    """Was the short c opened before `best` (none: -1)? Transactions stand in order of day and execution."""
+    return bool(best == NONE or b.piece[c, ORIGIN] < b.piece[best, ORIGIN])
 
 
 @inner
@@ -120,13 +119,13 @@ def _first_open(b: Books, f: Facts, p: int, day: int) -> int:
         if c >= 0 and f.group_local[b.piece[c, SECURITY]] != f.group_local[b.piece[p, SECURITY]]:
             continue
         while c >= 0:
-            if _takes(b, f, p, c, day) and _earlier(b, c, best):
+            if _takes(b, f, p, c, day) and _comes_first(b, c, best):
                 best = c
             c = b.piece[c, NEXT]
     if f.policy[SAME_ORDER] == 1:
         c = b.piece[p, NEXT]
         while c >= 0:
-            if _takes(b, f, p, c, day) and _earlier(b, c, best):
+            if _takes(b, f, p, c, day) and _comes_first(b, c, best):
                 best = c
             c = b.piece[c, NEXT]
     return best
@@ -142,8 +141,8 @@ def _cut(b: Books, f: Facts, c: int, quantity: int) -> int:
     if piece[c, STATUS] == TAKEN:
         insert_taken(b, q, c)
         return q
-    after = piece[c, PREV]
-    piece[q, PREV], piece[q, NEXT], piece[c, PREV] = after, c, q
+    after = piece[q, PREV]  # as that of c
+    piece[q, NEXT], piece[c, PREV] = c, q
     if after >= 0:
         piece[after, NEXT] = q
     else:
