@@ -21,6 +21,7 @@ import sys
 import time
 import tomllib
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,6 +209,7 @@ class Hunt:
         self.equivalent = 0
         self.killed = 0
         self.stale: list[str] = []
+        self.kills: Counter[tuple[str, str]] = Counter()  # by function and test
 
     def pytest_configure(self) -> None:
         """The same examples for every mutant, and no search for the smallest one that fails."""
@@ -262,6 +264,8 @@ class Hunt:
 
     def _try(self, mutant: Mutant, items: list[Item]) -> None:
         chosen = [one for one in items if (mutant.module, mutant.function) in one.reaches]
+        # Quick ones first, but what has caught others of this function is worth a longer wait.
+        chosen.sort(key=lambda one: one.seconds / (1 + self.kills[mutant.name, one.item.nodeid]))
         why = self.explained.get(mutant.name, {}).get(mutant.change)
         if self._is_killed(mutant, chosen):
             self.killed += 1
@@ -278,15 +282,23 @@ class Hunt:
     def _is_killed(self, mutant: Mutant, chosen: list[Item]) -> bool:
         if not chosen:
             return False
+        told, telling = os.pipe()
         child = os.fork()
         if child == 0:
-            os._exit(self._caught(mutant, chosen))
+            os._exit(self._caught(mutant, chosen, telling))
+        os.close(telling)
+        with os.fdopen(told) as reading:
+            running = reading.read().splitlines()
         _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status) != 0
+        is_killed = os.waitstatus_to_exitcode(status) != 0
+        if is_killed:
+            self.kills[mutant.name, chosen[len(running) - 1].item.nodeid] += 1
+        return is_killed
 
     @staticmethod
-    def _caught(mutant: Mutant, chosen: list[Item]) -> int:
-        """In the child: 0 when every test passes. A test that hangs is killed by its alarm."""
+    def _caught(mutant: Mutant, chosen: list[Item], telling: int) -> int:
+        """In the child: 0 when every test passes. A test that hangs is killed by its alarm, so each is
+        told before it runs."""
         from _pytest.runner import runtestprotocol
 
         module = sys.modules[f"allotment.tax.{mutant.module}"]
@@ -296,6 +308,7 @@ class Hunt:
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
         for one, following in zip(chosen, [*chosen[1:], None], strict=True):
+            os.write(telling, b"\n")
             signal.setitimer(signal.ITIMER_REAL, 2.0 + 10.0 * one.seconds)
             reports = runtestprotocol(one.item, nextitem=following.item if following else None, log=False)
             if any(report.failed for report in reports):

@@ -73,6 +73,17 @@ def test_a_donation_gives_the_long_term_lots_with_the_most_gain_first(replayed: 
         assert left == set(order[n:])
 
 
+def test_a_gift_worth_neither_gain_nor_loss_is_donated_before_a_loss(replayed: Replay) -> None:
+    """§1015(a): basis 300, worth 150 when given; at 200 it has neither, though it cost more than the
+    lot with a loss of 50, which is better sold."""
+    done = replayed("""
+        2020-01-02 gift_in X qty=10 donor_basis=300 fmv=150 donor_acq=2019-01-02
+        2020-02-03 buy     X qty=10 amount=250
+        2024-03-01 donate  X qty=10 price=20 method=donation
+    """)
+    assert {row["origin"] for row in done.lots} == {"t2"}
+
+
 def test_without_a_method_a_donation_follows_the_standing_one(replayed: Replay) -> None:
     done = replayed("""
         2020-01-02 buy    X qty=10 amount=900
