@@ -128,6 +128,25 @@ def test_lots_of_one_parent_order_are_one_purchase() -> None:
     assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
 
 
+@pytest.mark.parametrize(("relief", "shares", "left"), [(Relief.FIFO, 20, [1]), (Relief.LIFO, 10, [0, 2])])
+def test_beside_a_lot_of_unknown_cost_first_in_is_still_first_out(
+    relief: Relief, shares: int, left: list[int]
+) -> None:
+    """Reg. §1.1012-1(c)(1), by acquisition and not by holding period; the unknown lot goes first under
+    FIFO and last otherwise [S]."""
+    book = EventWriter()
+    first = {"acquired": date(2020, 1, 2)}
+    tacked = {"acquired": date(2021, 1, 4), "holding_from": date(2019, 1, 2)}
+    unknown = {"acquired": date(2022, 1, 3), "basis_state": 1}
+    lots = [
+        BroughtLot(security_id=APPLE, quantity_nano=10 * SHARE, basis_cents=10_000, **facts)
+        for facts in (first, tacked, unknown)
+    ]
+    book.write(EventKind.OPENING, *TAXABLE, date(2024, 1, 2), lots=lots)
+    book.sell(TAXABLE, date(2024, 3, 1), APPLE, shares, 400)
+    assert folded(book, relief).taxpayer.lots.origin_line.tolist() == left
+
+
 @pytest.mark.parametrize(
     ("arrives", "absorbed", "disallowed"),
     [(date(2024, 3, 31), False, 40_000), (date(2024, 4, 1), False, 0), (date(2024, 3, 31), True, 0)],

@@ -140,3 +140,16 @@ def test_an_order_books_every_lot_whatever_the_method_picks_first(replayed: Repl
     """)
     assert [row["lot"] for row in done.rows] == ["t1", "t2", "t4", "t5"]
     assert done.sold("t6")["gain"] == 3000 - 200 - 900 - 100
+
+
+@pytest.mark.parametrize(("other", "closed"), [(160, "t2"), (140, "t1")])
+def test_the_loss_of_a_gift_counts_from_its_value_when_given(
+    replayed: Replay, other: int, closed: str
+) -> None:
+    """§1015(a): at 10 a share the gift, 30 to the donor and 15 when given, has a loss of 5, not 20."""
+    done = replayed(f"""
+        2022-01-10 gift_in X qty=10 donor_basis=300 fmv=150 donor_acq=2020-01-02
+        2022-02-10 buy     X qty=10 amount={other}
+        2024-06-03 sell    X qty=10 amount=100 method=max_loss
+    """)
+    assert {row["lot"] for row in done.rows} == {closed}
