@@ -8,7 +8,7 @@ import pytest
 from allotment.optimize.curves import build_pieces, piece_cost, piece_minimum
 from allotment.optimize.load import load
 from allotment.optimize.problem import SolveOptions
-from allotment.optimize.synthetic import tangled_problem
+from allotment.optimize.tangled import tangled_problem
 from allotment.optimize.workspace import make_workspace
 
 

@@ -15,8 +15,8 @@ from allotment.optimize.synthetic import (
     PROFILE_B,
     synthetic_problems,
     synthetic_world,
-    tangled_problem,
 )
+from allotment.optimize.tangled import tangled_problem
 
 SMALL = {"n_names": 60, "n_lots": 180, "n_factors": 5}
 

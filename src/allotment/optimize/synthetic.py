@@ -127,42 +127,6 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
     )
 
 
-def tangled_problem(rng: np.random.Generator, n_names: int, *, whole_shares: bool) -> tuple[Market, Problems]:
-    """One small account with everything in it at once: groups, limits, bans, washes, rows, charges."""
-    n_factors = int(rng.integers(1, 4))
-    world = synthetic_world(n_names, n_factors, rng)
-    group = rng.integers(0, n_names, n_names).astype(np.int32)
-    group = np.where(rng.random(n_names) < 0.4, group, np.arange(n_names)).astype(np.int32)
-    value = float(np.exp(rng.uniform(np.log(2e4), np.log(2e6))))
-    profile = Profile(
-        n_names=n_names,
-        n_lots=n_names * int(rng.integers(1, 4)),
-        n_factors=n_factors,
-        risk_price=float(np.exp(rng.uniform(np.log(5.0), np.log(500.0)))),
-        value_usd=(value, value * 1.0001),
-        trade_bps_min=float(rng.choice([0.0, 1.0, 50.0])),
-        ticket_usd=float(rng.choice([0.0, 1.0, 20.0])),
-        lot_usd=float(rng.choice([0.0, 0.5])),
-        cash_band=(0.0, float(rng.choice([0.0, 0.002, 0.02]))),
-        sector_band=float(rng.choice([0.0, 0.01])),
-        washes=0.4,
-        share_step=1.0 if whole_shares else float(rng.choice([0.0, 1e-3])),
-    )
-    problem = synthetic_problems(world, profile, 1, rng)
-    limited = rng.random(n_names) < 0.3
-    blocked = rng.random(n_names) < 0.3
-    problem = problem._replace(
-        may_buy=rng.random(n_names) < 0.85,
-        may_sell=rng.random(n_names) < 0.85,
-        weight_max=np.where(limited, rng.choice([0.0, 0.5, 1.2], n_names) * problem.held, 1.0),
-        weight_min=np.where(limited, 0.0, rng.choice([0.0, 0.3], n_names) * problem.held),
-        utility=np.where(rng.random(n_names) < 0.3, rng.normal(0.0, 0.01, n_names), 0.0),
-        lot_sellable=rng.random(len(problem.lot_weight)) < 0.9,
-        wash_cost=np.where(blocked, np.inf, problem.wash_cost),
-    )
-    return world.market._replace(group_ix=group), problem
-
-
 def _sector_rows(world: World, profile: Profile, n_accounts: int) -> dict[str, np.ndarray]:
     n_rows = _N_SECTORS if profile.sector_band > 0.0 else 0
     by_sector = np.argsort(world.sector, kind="stable").astype(np.int32)
