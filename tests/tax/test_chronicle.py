@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def folded(*rows: dict[str, Any], method: LotMethod = LotMethod.FIFO) -> Folded:
         brought=BroughtLots(
             loss_basis_cents=np.full(len(brought), 1_000_00),
             acquired=np.datetime64("2020-01-02") + np.arange(len(brought)),
-            holding_from=np.datetime64("2020-01-02") + np.arange(len(brought)),
+            holding_from=np.datetime64("2020-01-02") - 100 + np.arange(len(brought)),
             purchased=np.full(len(brought), np.datetime64("NaT", "D")),
             absorbed=np.zeros(len(brought), np.int8),
             covered=np.zeros(len(brought), np.int8),
@@ -213,3 +214,11 @@ def test_lots_of_unknown_cost_go_first_under_fifo_and_last_otherwise(
     assert sorted(made.disposals.origin_row.tolist()) == sorted(closed)
     (left,) = set(range(3)) - set(closed)
     assert made.lots.origin_row.tolist() == [left]
+
+
+def test_stock_counts_from_the_exercise_of_a_call_that_has_washed_nothing() -> None:
+    """The hundred days that the call brought are its own; the stock counts from the day after."""
+    call = {"kind": Kind.OPEN_LOT, "security": Y, "quantity": 10 * SHARE, "amount": 1_000_00, "unknown": 0}
+    exercise = {"kind": Kind.OPTION_EXERCISE, "security": Y, "quantity": 10 * SHARE, "amount": 1}
+    made = folded(call, {**exercise, "terms": terms(other_ix=X)})
+    assert made.lots.holding_from.tolist() == [date(2024, 1, 3)]

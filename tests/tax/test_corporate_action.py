@@ -156,3 +156,35 @@ def test_shares_from_a_merger_or_spin_off_replace_nothing(replayed: Replay) -> N
         2024-06-04 sell Y qty=100 amount=3000 lots=t1*100
     """)
     assert done.sold("t4")["gain"] == -2000
+
+
+def test_no_lot_vanishes_in_a_merger_be_it_a_billionth_of_a_share(replayed: Replay) -> None:
+    """§358(a)(1): its basis would have nowhere to go."""
+    done = replayed("""
+        2022-01-10 buy X qty=0.000000001 amount=7
+        2024-06-03 stock_merger X to=Y ratio=1:3
+        2024-06-04 split Y ratio=1:3
+        2024-06-05 split_off Y to=Z ratio=1:3 qty=0.000000001
+    """)
+    assert done.lot("t1", "Z") == [(Decimal("0.000000001"), Decimal(7), "2022-01-10")]
+
+
+def test_boot_leaves_no_loss_basis_below_nothing(replayed: Replay) -> None:
+    """§§356(c), 1015(a): a gift worth 100 takes 800 of cash; worthless, it has no loss left."""
+    done = replayed("""
+        2022-01-10 gift_in X qty=100 donor_basis=9000 fmv=100 donor_acq=2020-01-02
+        2024-06-03 mixed_merger X to=Y ratio=1:1 to_fmv=47 cash=8
+        2024-07-01 worthless Y
+    """)
+    assert done.sold("t2")["gain"] == 0
+    assert done.sold("t3")["gain"] == 0
+    assert done.sold("t3")["basis"] == 0
+
+
+def test_the_smallest_contract_takes_all_that_is_paid(replayed: Replay) -> None:
+    """§1012(a): strike and premium of a billionth of a contract, to the cent."""
+    done = replayed("""
+        2024-05-20 option_buy X option=XC contracts=0.000000001 amount=3
+        2024-07-25 option_exercise X option=XC contracts=0.000000001 amount=40
+    """)
+    assert done.basis("t2") == 43

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -120,11 +121,54 @@ def test_a_lot_in_pieces_is_still_one_lot_by_name(replayed: Replay, method: str,
         replayed(text + "2024-07-02 sell X qty=21 amount=1400 lots=t2*21")
 
 
-def test_of_a_named_lot_the_shares_held_longest_go_first(replayed: Replay) -> None:
-    """Both washes tack: the second by a day more (§1223(3))."""
-    done = replayed(PIECES.format("lifo") + "2024-07-02 sell X qty=10 amount=700 lots=t2*10")
-    assert done.sold("t6")["basis"] == 1100
-    assert [basis for _, basis, _ in done.lot("t2")] == [1000]
+@pytest.mark.parametrize(("second", "basis"), [("2024-03-01", 1000), ("2018-03-01", 1100)])
+def test_of_a_named_lot_the_shares_held_longest_go_first(replayed: Replay, second: str, basis: int) -> None:
+    """Two losses tack to ten shares each of the thirty (§1223(3)): 500 from 2020, 600 from `second`."""
+    done = replayed(f"""
+        2017-01-10 buy  X qty=10 amount=100
+        {min(second, "2020-01-10")} buy X qty=10 amount=1000
+        {max(second, "2020-01-10")} buy X qty=10 amount=1000
+        2024-05-10 buy  X qty=30 amount=1500
+        2024-05-15 sell X qty=10 amount=500 lots=t1*10
+        2024-05-20 sell X qty=10 amount=500 lots={"t2" if second > "2020" else "t3"}*10
+        2024-05-21 sell X qty=10 amount=400 lots={"t3" if second > "2020" else "t2"}*10
+        2024-07-01 sell X qty=10 amount=700 lots=t4*10
+    """)
+    assert done.sold("t8")["basis"] == basis
+    assert sorted(basis for _, basis, _ in done.lot("t4")) == [500, 2100 - basis]
+
+
+def test_a_named_lot_is_that_of_the_account_and_of_the_security(replayed: Replay) -> None:
+    """Part of a lot stands in another account, and a company spun off has the lot's name too."""
+    text = """
+        2023-01-10 buy      X account=A qty=10 amount=1000
+        2024-05-10 buy      X account=A qty=40 amount=2000
+        2024-05-20 transfer X from=A to=B lots=t2*20
+        2024-06-03 sell     X account=A qty=10 amount=400 lots=t1*10
+        2024-06-10 spinoff  X child=C ratio=1 parent_fmv=30 child_fmv=10
+        2024-08-01 sell     {} account=B qty={qty} amount=1500 lots=t2*{qty}
+    """
+    for symbol, basis in (("X", 750), ("C", 250)):
+        done = replayed(text.format(symbol, qty=20), HOME)
+        assert done.sold("t6", "t2")["basis"] == basis
+        left = [(row["account"], row["qty"]) for row in done.lots if row["symbol"] == symbol]
+        assert left == [("A", "10"), ("A", "10")]
+        with pytest.raises(BadFileError, match="21 shares of a named lot leave, 20 are held"):
+            replayed(text.format(symbol, qty=21), HOME)
+
+
+@pytest.mark.parametrize("how", ["", "method=lifo", "method=hifo", "lots=t1*10.000000001"])
+def test_the_last_billionth_of_an_order_is_sold_too(replayed: Replay, how: str) -> None:
+    """A wash has cut t1 in two pieces of ten shares."""
+    done = replayed(f"""
+        2024-05-10 buy  X qty=20 amount=2000
+        2024-05-11 buy  X qty=10 amount=1500
+        2024-05-20 sell X qty=10 amount=500 lots=t2*10
+        2024-08-01 buy  X qty=20 amount=2000
+        2024-09-01 sell X qty=10.000000001 amount=3000 {how}
+    """)
+    assert done.sold("t5")["qty"] == Decimal("10.000000001")
+    assert sum(Decimal(row["qty"]) for row in done.lots) == Decimal("29.999999999")
 
 
 @pytest.mark.parametrize("method", ["fifo", "lifo", "hifo", "lofo"])

@@ -332,6 +332,38 @@ def test_a_call_bought_after_the_loss_takes_it_and_its_stock_the_days(replayed: 
     assert done.lot("t4") == [(Decimal(100), Decimal(5300), "2024-03-09")]
 
 
+def test_a_call_that_has_washed_a_loss_washes_none_as_stock(replayed: Replay) -> None:
+    """Reg. §1.1091-1(e): exercised, the shares have washed theirs; and they can be sold by name."""
+    done = replayed("""
+        2024-01-10 buy  X qty=200 amount=10000
+        2024-06-03 sell X qty=100 amount=4000
+        2024-06-04 option_buy X option=XC contracts=1 amount=300
+        2024-06-05 sell X qty=100 amount=4000
+        2024-06-10 option_exercise X option=XC contracts=1 amount=4000
+        2024-08-01 sell X qty=100 amount=6000 lots=t5*100
+    """)
+    assert done.sold("t4")["disallowed"] == 0
+    assert done.sold("t6")["basis"] == 5300
+
+
+def test_stock_from_a_young_call_replaces_from_its_exercise(replayed: Replay) -> None:
+    """§1091(a): the call is gone, the stock is bought; each share washes one loss, in order of purchase."""
+    done = replayed("""
+        2024-01-10 buy  X qty=90 amount=4500
+        2024-05-20 option_buy X option=XC contracts=1 amount=300
+        2024-05-22 buy  X qty=20 amount=900
+        2024-05-25 option_exercise X option=XC contracts=1 amount=4000
+        2024-06-03 sell X qty=30 amount=1200 lots=t1*30
+        2024-06-04 sell X qty=60 amount=2400 lots=t1*60
+        2024-06-05 buy  X qty=200 amount=8000
+    """)
+    assert done.sold("t5")["disallowed"] == 300
+    assert done.sold("t6")["disallowed"] == 600
+    assert done.basis("t3") == 1100
+    assert [(qty, basis) for qty, basis, _ in done.lot("t4")] == [(10, 530), (30, 1290), (60, 3180)]
+    assert done.basis("t7") == 8000
+
+
 def test_gifts_and_inheritances_are_no_replacement(replayed: Replay) -> None:
     """§1091(a): "by purchase or by an exchange on which the entire gain or loss is recognized"."""
     done = replayed("""

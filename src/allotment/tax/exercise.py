@@ -34,7 +34,7 @@ from allotment.tax.pieces import (
     part,
     place,
 )
-from allotment.tax.wash_sale import forget_old, wash_open_claims
+from allotment.tax.wash_sale import wash_open_claims
 
 
 @inner
@@ -51,7 +51,6 @@ def exercise_taken(
         p = piece[p, NEXT]
     p = b.counts[TAKEN_HEAD]
     b.flow[f.taxable[piece[p, ACCOUNT]], F_RECEIVED] += amount
-    forget_old(b, f, stock, day)
     left = amount
     while p >= 0:
         following = piece[p, NEXT]
