@@ -16,6 +16,7 @@ TESTS = ROOT / "tests"
 # Tests of a whole journey, or of the project itself, rather than of one module.
 # Tests of several modules of one room at once.
 ACROSS = {
+    "test_against_exact.py",
     "test_against_statute.py",
     "test_corporate_action.py",
     "test_isolation.py",
