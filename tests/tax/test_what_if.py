@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from allotment.errors import BadFileError
 from allotment.feeds.ledger_json import Ledger, read_ledger, replay
 from allotment.tax.pretrade import OpenClaims, WashState, by_name, clean_quantity, wash_state
 from allotment.tax.recompute import Book, some_rows
+from allotment.tax.streams import with_successors
 from allotment.tax.what_if import Effect, what_if
 
 _spec = importlib.util.spec_from_file_location(
@@ -27,6 +29,12 @@ sys.modules["ledger_strategy"] = ledger_strategy
 _spec.loader.exec_module(ledger_strategy)
 
 WINDOW = 30
+
+
+def read(document: dict) -> Ledger:
+    """A ledger whose groups know what its stocks are called later, which the forecast cannot see."""
+    ledger = read_ledger(json.dumps(document), "l")
+    return replace(ledger, groups=with_successors(ledger.groups, ledger.transactions))
 
 
 def state_of(ledger: Ledger, asof: np.datetime64) -> tuple[WashState, Lots]:
@@ -61,13 +69,13 @@ def state_of(ledger: Ledger, asof: np.datetime64) -> tuple[WashState, Lots]:
 
 def thought_of(document: dict, entry: dict) -> tuple[Ledger, Effect, Ledger]:
     """The ledger with and without one more transaction, and what that would do."""
-    whole = read_ledger(json.dumps({**document, "transactions": [*document["transactions"], entry]}), "l")
+    whole = read({**document, "transactions": [*document["transactions"], entry]})
     ids = np.arange(len(whole.ids))
     part = some_rows(whole.transactions, ids[:-1])
-    before = Book(transactions=part, ids=ids[:-1], folded=replay(read_ledger(json.dumps(document), "l")))
+    before = Book(transactions=part, ids=ids[:-1], folded=replay(read(document)))
     arguments = (whole.accounts, whole.groups, whole.policy.fold)
     # Symbols are numbered alike: the entry names one that is there.
-    known = read_ledger(json.dumps(document), "l")
+    known = read(document)
     assert known.symbols == whole.symbols
     return known, what_if(before, whole.transactions, ids, *arguments), whole
 
@@ -83,7 +91,7 @@ POLICY = {"si_groups": [["X", "Y"]]}
 def plain(document: dict) -> dict:
     """Default readings: the forecast is made for them. Calls wait in the same window and are left out,
     for an option is bought, not forecast."""
-    kept = [e for e in document["transactions"] if e["type"] != "option_buy"]
+    kept = [e for e in document["transactions"] if "option" not in e]
     return {**document, "transactions": kept, "policy": POLICY}
 
 
@@ -121,7 +129,7 @@ def test_a_loss_sale_of_a_lot_washes_what_is_not_clean(document, wait, which) ->
     assume(document["transactions"])
     day = date.fromisoformat(document["transactions"][-1]["date"]) + timedelta(days=wait)
     try:
-        ledger = read_ledger(json.dumps(document), "l")
+        ledger = read(document)
         state, lots = state_of(ledger, np.datetime64(day))
     except BadFileError:
         assume(False)
