@@ -188,3 +188,27 @@ def test_the_smallest_contract_takes_all_that_is_paid(replayed: Replay) -> None:
         2024-07-25 option_exercise X option=XC contracts=0.000000001 amount=40
     """)
     assert done.basis("t2") == 43
+
+
+def test_a_child_of_less_than_half_a_billionth_of_a_share_is_none(replayed: Replay) -> None:
+    """Its basis stays with the parent; from half a billionth on it is a share like others."""
+    text = """
+        2022-01-10 buy     P qty=0.00000000{} amount=100
+        2024-06-03 spinoff P child=C ratio=0.3 parent_fmv=60 child_fmv=40
+    """
+    none = replayed(text.format(1))
+    assert (none.basis("t1", "P"), none.lot("t1", "C")) == (100, [])
+    one = replayed(text.format(2))
+    assert one.lot("t1", "C") == [(Decimal("0.000000001"), Decimal("16.67"), "2022-01-10")]
+
+
+def test_of_parent_and_child_joined_again_the_parents_shares_are_sold_first(replayed: Replay) -> None:
+    """One lot, one date; in order of their making."""
+    done = replayed("""
+        2022-01-10 buy          P qty=10 amount=100
+        2023-06-01 spinoff      P child=C ratio=1 parent_fmv=30 child_fmv=10
+        2024-06-03 stock_merger P to=C ratio=1:1
+        2024-07-01 sell         C qty=10 amount=200
+    """)
+    assert done.sold("t4")["basis"] == 75
+    assert done.basis("t1", "C") == 25

@@ -105,3 +105,21 @@ def test_a_transfer_in_kind_changes_only_the_account(replayed: Replay) -> None:
     )
     assert done.sold("t3")["gain"] == -1000
     assert {row["account"] for row in done.lots} == {"A"}
+
+
+def test_a_whole_lot_goes_to_another_account_with_all_that_it_is(replayed: Replay) -> None:
+    done = replayed(
+        """
+        2022-05-10 buy      X account=A qty=100 amount=5000
+        2024-05-20 transfer X from=A to=B lots=t1*100
+        2024-06-03 sell     X account=B qty=40 amount=3000 lots=t1*40
+        2024-06-04 buy      X account=A qty=10 amount=700
+        """,
+        {"A": {}, "B": {}},
+    )
+    assert done.sold("t3")["gain"] == 1000
+    assert done.terms("t3") == {"L"}
+    assert [(row["account"], row["qty"], row["basis"]) for row in done.lots] == [
+        ("A", "10", "700.00"),
+        ("B", "60", "3000.00"),
+    ]

@@ -388,6 +388,35 @@ def test_a_sale_at_exactly_basis_is_no_loss(replayed: Replay) -> None:
     assert done.basis("t5") == 6000
 
 
+def test_shares_spun_off_from_a_purchase_are_none_and_leave_those_of_the_child_alone(
+    replayed: Replay,
+) -> None:
+    """§1091(a): C was bought on 22 May; the C that came with P on the 25th replaces nothing, nor does its
+    sale take the place of the purchase."""
+    done = replayed("""
+        2023-01-10 buy     C qty=10 amount=1000
+        2024-05-20 buy     P qty=10 amount=1000
+        2024-05-22 buy     C qty=10 amount=500
+        2024-05-25 spinoff P child=C ratio=1 parent_fmv=50 child_fmv=50
+        2024-05-28 sell    C qty=5 amount=300 lots=t2*5
+        2024-05-29 sell    C qty=5 amount=300 lots=t2*5
+        2024-06-03 sell    C qty=10 amount=500 lots=t1*10
+    """)
+    assert done.sold("t7")["disallowed"] == 500
+    assert done.basis("t3", "C") == 1000
+
+
+@pytest.mark.parametrize("days", ["2024-05-20", "2024-06-17"])
+def test_a_loss_of_one_cent_is_a_loss(replayed: Replay, days: str) -> None:
+    """§1091(a) knows no small losses, before or after."""
+    bought = f"t2: {days} buy X qty=100 amount=4000"
+    sold = "t3: 2024-06-03 sell X qty=100 amount=4999.99 lots=t1*100"
+    later = [bought, sold] if days < "2024-06" else [sold, bought]
+    done = replayed("\n".join(["t1: 2024-01-10 buy X qty=100 amount=5000", *later]))
+    assert done.sold("t3")["disallowed"] == Decimal("0.01")
+    assert done.basis("t2") == Decimal("4000.01")
+
+
 def test_a_part_of_shares_sold_before_replaces_only_as_many(replayed: Replay) -> None:
     """`sold_earlier_candidates=included`: ten of thirty bought in the window and sold again replace ten;
     the loss joins the basis of what was sold, in the gain of that sale."""
