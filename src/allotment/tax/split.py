@@ -35,8 +35,6 @@ def scale_list(b: Books, x: int, new_parts: int, old_parts: int) -> None:
     """Multiply the shares of every lot of list x; the list's total is exact, and what rounding
     leaves stays with the later lots."""
     old_left = b.held[x]
-    if old_left == 0:
-        return
     new_left = mul_div(old_left, new_parts, old_parts)
     b.held[x] = 0
     p = b.head[x]
