@@ -320,6 +320,29 @@ def test_a_split_inside_the_window_counts_in_new_shares(replayed: Replay) -> Non
     assert done.basis("t4") == 2500
 
 
+@pytest.mark.parametrize(
+    ("splits", "bought"),
+    [
+        ("2024-06-10 split X ratio=2:1\n2024-06-10 split X ratio=3:1", 600),
+        ("2024-06-10 split X account=A ratio=2:1\n2024-06-10 split X account=B ratio=2:1", 200),
+    ],
+)
+def test_a_claim_is_scaled_once_for_each_split_of_a_day(replayed: Replay, splits: str, bought: int) -> None:
+    """Two splits are two; one that two accounts report is one."""
+    done = replayed(
+        f"""
+        2024-01-10 buy  X account=A qty=200 amount=10000
+        2024-01-10 buy  X account=B qty=100 amount=1000
+        2024-06-03 sell X account=A qty=100 amount=4000
+        {splits}
+        2024-06-17 buy  X account=A qty={bought} amount=4000
+        """,
+        {"A": {}, "B": {}},
+    )
+    assert done.sold("t3")["disallowed"] == 1000
+    assert done.lot("t6")[0][:2] == (bought, 5000)
+
+
 def test_a_call_bought_after_the_loss_takes_it_and_its_stock_the_days(replayed: Replay) -> None:
     """§1091(a): a contract to acquire; §1223(3) literally, the option's own days do not count."""
     done = replayed("""
