@@ -191,18 +191,20 @@ def ledgers(draw: Draw) -> Entry:
     return {"accounts": ACCOUNTS, "transactions": desk.transactions, "policy": policy}
 
 
+HURRIED = [0, 0, 1, 1, 2, 5, 9, 20]
 STEPS = [0, 0, 0, 1, 2, 5, 9, 14, 15, 16, 29, 30, 31, 60, 340]
 
 
 @st.composite
-def traders(draw: Draw) -> Entry:
-    """A household that trades two like stocks to and fro, mostly at a loss: washes upon washes."""
+def traders(draw: Draw, steps: list[int], **policy: str) -> Entry:
+    """A household that trades two like stocks to and fro, mostly at a loss: washes upon washes. `steps`:
+    days between trades."""
     held: dict[tuple[str, str], int] = {}
     transactions: list[Entry] = []
     day = date(2023, 1, 2)
     unit = draw(st.sampled_from([NANO, NANO, NANO // 3]))
     for i in range(draw(st.integers(6, 30))):
-        day += timedelta(days=draw(st.sampled_from(STEPS)))
+        day += timedelta(days=draw(st.sampled_from(steps)))
         kind = draw(
             st.sampled_from(["buy", "buy", "buy", "sell", "sell", "sell", "split", "option_buy", "roc"])
         )
@@ -231,7 +233,7 @@ def traders(draw: Draw) -> Entry:
             facts = {"account": at[0], "qty": nano_text(qty), "amount": cents_text(price(draw, qty, 80, 120))}
         held = {place: there for place, there in held.items() if there}
         transactions.append({"id": f"t{i}", "date": day.isoformat(), "type": kind, "symbol": at[1], **facts})
-    return {"accounts": ACCOUNTS, "transactions": transactions, "policy": readings(draw)}
+    return {"accounts": ACCOUNTS, "transactions": transactions, "policy": readings(draw) | policy}
 
 
 @st.composite
@@ -380,8 +382,16 @@ def test_both_implementations_agree_to_the_cent(document: dict[str, Any]) -> Non
 
 
 @settings(max_examples=200, **COMMON)
-@given(traders())
+@given(traders(STEPS))
 def test_both_implementations_agree_on_washes_upon_washes(document: dict[str, Any]) -> None:
+    check_agreement(document)
+
+
+@settings(max_examples=200, **COMMON)
+@given(traders(HURRIED, sold_earlier_candidates="included", scope="household"))
+def test_both_implementations_agree_on_shares_that_replace_when_they_are_sold(
+    document: dict[str, Any],
+) -> None:
     check_agreement(document)
 
 
@@ -393,7 +403,7 @@ def test_both_implementations_close_the_same_lots(document: dict[str, Any]) -> N
 
 @pytest.mark.slow
 @settings(max_examples=3000, **COMMON)
-@given(st.one_of(ledgers(), traders(), holders()))
+@given(st.one_of(ledgers(), traders(STEPS), traders(HURRIED), holders()))
 def test_both_implementations_agree_on_many_ledgers(document: dict[str, Any]) -> None:
     check_agreement(document)
 

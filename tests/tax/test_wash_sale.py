@@ -239,6 +239,20 @@ def test_share_classes_replace_one_another_in_their_ratio(replayed: Replay) -> N
     assert done.basis("t3") == 300000
 
 
+def test_a_sliver_of_one_class_replaces_the_least_sliver_of_another(replayed: Replay) -> None:
+    """A billionth of L is less than a billionth of K; a billionth of K is what it replaces."""
+    done = replayed(
+        """
+        2023-01-10 buy  K qty=1 amount=600000
+        2024-05-28 buy  L qty=0.000000001 amount=0.01
+        2024-06-03 sell K qty=1 amount=500000
+        """,
+        si_groups=[{"K": 1500, "L": 1}],
+    )
+    assert done.folded.links.sold_nano.tolist() == [1]
+    assert done.folded.links.quantity_nano.tolist() == [1]
+
+
 def test_a_renamed_share_class_stands_for_as_many_units(replayed: Replay) -> None:
     """One K is 1,500 L; K becomes N by a change of symbol alone (§368(a)(1)(F)): one N replaces one K,
     and 1,500 L replace one N."""
@@ -284,6 +298,17 @@ def test_shares_sold_before_the_loss_replace_only_by_policy(replayed: Replay) ->
     done = replayed(text, sold_earlier_candidates="included")
     assert done.sold("t4")["disallowed"] == 1000
     assert done.sold("t3")["gain"] == -900
+
+
+def test_the_window_of_worthless_stock_is_about_the_last_day_of_the_year(replayed: Replay) -> None:
+    """§165(g)(1), §1091(a): sold on 31 December, what was bought in May is far away."""
+    done = replayed("""
+        2023-01-10 buy       X qty=10 amount=1000
+        2024-05-10 buy       X qty=10 amount=500
+        2024-05-20 worthless X
+    """)
+    assert done.sold("t3")["gain"] == -1500
+    assert done.sold("t3")["disallowed"] == 0
 
 
 def test_shares_bought_before_the_shares_sold_replace_unless_excluded(replayed: Replay) -> None:

@@ -144,7 +144,7 @@ def _absorb(b: Books, f: Facts, p: int, loss: int, is_lost: bool, sold: int, sol
 @inner
 def _is_candidate(b: Books, f: Facts, p: int, c: int, sale: int, day: int) -> bool:
     piece = b.piece
-    if c == p or piece[c, PURCHASE_ID] == piece[p, PURCHASE_ID] or piece[c, PURCHASED] < day - WINDOW_DAYS:
+    if piece[c, PURCHASE_ID] == piece[p, PURCHASE_ID] or piece[c, PURCHASED] < day - WINDOW_DAYS:
         return False
     if piece[c, STATUS] == TAKEN and f.policy[SAME_ORDER] == 0:
         return False
