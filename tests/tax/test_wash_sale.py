@@ -251,6 +251,37 @@ def test_a_sliver_of_one_class_replaces_the_least_sliver_of_another(replayed: Re
     )
     assert done.folded.links.sold_nano.tolist() == [1]
     assert done.folded.links.quantity_nano.tolist() == [1]
+    assert done.folded.links.amount_cents.tolist() == [0]  # its part of the loss is less than half a cent
+    assert done.basis("t2") == Decimal("0.01")
+
+
+@pytest.mark.parametrize(("cost", "matches"), [("2.01", [1]), ("2.02", [1, 1])])
+def test_shares_are_matched_as_long_as_a_cent_of_loss_is_left(
+    replayed: Replay, cost: str, matches: list[int]
+) -> None:
+    """§1091(a): of one cent on two shares, the first takes all; the second share bought stays free."""
+    done = replayed(f"""
+        2023-01-10 buy  X qty=2 amount={cost}
+        2024-05-28 buy  X qty=1 amount=1
+        2024-05-29 buy  X qty=1 amount=1
+        2024-06-03 sell X qty=2 amount=2
+    """)
+    assert done.folded.links.amount_cents.tolist() == matches
+    assert done.folded.lots.absorbed.sum() == len(matches)
+
+
+def test_what_no_share_of_the_loss_stands_for_is_no_lot_of_its_own(replayed: Replay) -> None:
+    """1.5000004 L are a thousandth of K to the billionth, and replace it as they are."""
+    done = replayed(
+        """
+        2023-01-10 buy  K qty=0.001 amount=600
+        2024-05-28 buy  L qty=1.5000004 amount=500
+        2024-06-03 sell K qty=0.001 amount=500
+        """,
+        si_groups=[{"K": 1500, "L": 1}],
+    )
+    assert done.lot("t2")[0][:2] == (Decimal("1.5000004"), 600)
+    assert len(done.lots) == 1
 
 
 def test_a_renamed_share_class_stands_for_as_many_units(replayed: Replay) -> None:
