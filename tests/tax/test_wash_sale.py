@@ -225,6 +225,23 @@ def test_the_broker_sees_one_account_and_one_security(replayed: Replay) -> None:
     assert done.sold("t2")["disallowed"] == 0
 
 
+def test_a_claim_passed_over_stays_open(replayed: Replay) -> None:
+    """§6045(g)(2)(B)(ii): the purchase in one account leaves the other's claim for the next."""
+    done = replayed(
+        """
+        2024-01-10 buy  X account=A qty=10 amount=1000
+        2024-01-10 buy  X account=S qty=10 amount=1000
+        2024-06-03 sell X account=A qty=10 amount=500
+        2024-06-03 sell X account=S qty=10 amount=500
+        2024-06-10 buy  X account=S qty=10 amount=500
+        2024-06-11 buy  X account=A qty=10 amount=500
+        """,
+        HOME,
+        scope="account_cusip",
+    )
+    assert done.sold("t3")["disallowed"] == done.sold("t4")["disallowed"] == 500
+
+
 def test_share_classes_replace_one_another_in_their_ratio(replayed: Replay) -> None:
     """One share of K is 1,500 of L: 750 L replace half a share of K."""
     done = replayed(

@@ -200,7 +200,6 @@ def split_row(b: Books, r: int, quantity: int, rest: int) -> int:
     for column in (R_QUANTITY, R_PROCEEDS, R_BASIS, R_DISALLOWED, R_PERMANENT, R_OPEN):
         row[n, column] = part(row[r, column], quantity, total)
         row[r, column] -= row[n, column]
-    row[n, R_CLAIM_NEXT] = NONE
     return int(n)
 
 
@@ -282,7 +281,6 @@ def _drop_claim(b: Books, g: int, r: int, last: int) -> None:
         b.group[g, CLAIM_HEAD] = following
     if b.group[g, CLAIM_TAIL] == r:
         b.group[g, CLAIM_TAIL] = last
-    b.row[r, R_CLAIM_NEXT] = NONE
     b.counts[N_CLAIMS] -= 1
 
 
