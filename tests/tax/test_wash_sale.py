@@ -299,6 +299,16 @@ def test_what_no_share_of_the_loss_stands_for_is_no_lot_of_its_own(replayed: Rep
     )
     assert done.lot("t2")[0][:2] == (Decimal("1.5000004"), 600)
     assert len(done.lots) == 1
+    claim = replayed(
+        """
+        2023-01-10 buy  L qty=1.5000004 amount=600
+        2024-06-03 sell L qty=1.5000004 amount=500
+        2024-06-10 buy  K qty=0.001 amount=500
+        """,
+        si_groups=[{"K": 1500, "L": 1}],
+    )
+    assert claim.folded.links.sold_nano.tolist() == [1_500_000_400]
+    assert len(claim.rows) == 1
 
 
 def test_a_renamed_share_class_stands_for_as_many_units(replayed: Replay) -> None:
