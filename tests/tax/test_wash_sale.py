@@ -523,6 +523,44 @@ def test_a_loss_of_one_cent_is_a_loss(replayed: Replay, days: str) -> None:
     assert done.basis("t2") == Decimal("4000.01")
 
 
+@pytest.mark.parametrize(
+    ("symbol", "qty", "ratio", "replaced"),
+    [
+        ("X", "10", "2:1", "20"),
+        ("Y", "10", "2:1", "10"),  # like X, but not split
+        ("X", "0.000000001", "1:3", "0.000000001"),
+    ],
+)
+def test_shares_sold_before_a_split_count_in_new_ones(
+    replayed: Replay, symbol: str, qty: str, ratio: str, replaced: str
+) -> None:
+    """`sold_earlier_candidates=included`: what was bought and sold before X was split."""
+    left = 60 if ratio == "2:1" else 10
+    done = replayed(
+        f"""
+        2025-03-03 buy   {symbol} qty={qty} amount=700
+        2025-03-04 buy   X qty=30 amount=3000
+        2025-03-05 sell  {symbol} qty={qty} amount=800 lots=t1*{qty}
+        2025-03-06 split X ratio={ratio}
+        2025-03-10 sell  X qty={left} amount=100
+        """,
+        sold_earlier_candidates="included",
+        si_groups=[["X", "Y"]],
+    )
+    assert done.folded.links.quantity_nano.sum() == Decimal(replaced) * 10**9
+
+
+def test_a_claim_of_a_billionth_stays_one_when_shares_are_merged(replayed: Replay) -> None:
+    done = replayed("""
+        2024-01-10 buy   X qty=0.000000001 amount=10
+        2024-06-03 sell  X qty=0.000000001 amount=5
+        2024-06-04 split X ratio=1:3
+        2024-06-10 buy   X qty=1 amount=5
+    """)
+    assert done.folded.links.sold_nano.tolist() == [1]
+    assert done.basis("t4") == 10
+
+
 def test_a_part_of_shares_sold_before_replaces_only_as_many(replayed: Replay) -> None:
     """`sold_earlier_candidates=included`: ten of thirty bought in the window and sold again replace ten;
     the loss joins the basis of what was sold, in the gain of that sale."""
