@@ -15,15 +15,24 @@ _DUST = 1e-8  # weight; the solver answers to 1e-9
 
 
 def cost_of(
-    market: Market, problem: Problems, sold: np.ndarray, bought: np.ndarray, options: SolveOptions
+    market: Market,
+    problem: Problems,
+    sold: np.ndarray,
+    bought: np.ndarray,
+    options: SolveOptions,
+    *,
+    dust: float = _DUST,
 ) -> float:
-    """The objective of weights sold (L,) and bought (n,), a fraction of the value of all accounts."""
+    """The objective of weights sold (L,) and bought (n,), a fraction of the value of all accounts.
+
+    dust: trades, holdings and excesses over a size that are no larger count for nothing.
+    """
     p = problem
     share = p.value_usd / p.value_usd.sum()
     total = _year(p, sold, share)
-    measures = [_measures(p, a, sold, bought) for a in range(p.n_accounts)]
+    measures = [_measures(p, a, sold, bought, dust) for a in range(p.n_accounts)]
     for a in range(p.n_accounts):
-        total += share[a] * _account_cost(market, p, a, sold, bought, options)
+        total += share[a] * _account_cost(market, p, a, sold, bought, options, dust)
         for r in range(p.rows_from[a], p.rows_from[a + 1]):
             kind, weight = int(p.row_kind[r]), share[a]
             if p.row_joint[r]:
@@ -69,7 +78,13 @@ def broken_rules(market: Market, problem: Problems, sold: np.ndarray, bought: np
 
 
 def _account_cost(
-    market: Market, p: Problems, a: int, sold: np.ndarray, bought: np.ndarray, options: SolveOptions
+    market: Market,
+    p: Problems,
+    a: int,
+    sold: np.ndarray,
+    bought: np.ndarray,
+    options: SolveOptions,
+    dust: float,
 ) -> float:
     name = _name_of_lot(p)
     own = slice(int(p.names_from[a]), int(p.names_from[a + 1]))
@@ -88,19 +103,19 @@ def _account_cost(
         cost += sum(p.lot_tax[lot] * sold[lot] for lot in lots)
         cost += p.half_spread[i] * (sold_of_name[i] + bought[i])
         cost += p.impact[i] * (bought[i] - sold_of_name[i]) ** 2
-        cost += p.ticket_charge[a] * (sold_of_name[i] + bought[i] > _DUST)
-        cost += p.lot_charge[a] * sum(sold[lot] > _DUST for lot in lots)
+        cost += p.ticket_charge[a] * (sold_of_name[i] + bought[i] > dust)
+        cost += p.lot_charge[a] * sum(sold[lot] > dust for lot in lots)
         washed = min(bought[i], p.wash_exposed[i])
-        cost += p.wash_cost[i] * washed if washed > _DUST else 0.0
+        cost += p.wash_cost[i] * washed if washed > dust else 0.0
         washed = min(sum(sold[lot] for lot in lots if p.lot_is_loss[lot]), p.young[i])
-        cost += p.young_cost[i] * washed if washed > _DUST else 0.0
+        cost += p.young_cost[i] * washed if washed > dust else 0.0
         cost -= p.utility[i] * after[i]
         outside = _excess(after[i], p.weight_min[i], p.weight_max[i])
-        cost += options.limit_price * outside if outside > _DUST else 0.0
+        cost += options.limit_price * outside if outside > dust else 0.0
     return float(cost)
 
 
-def _measures(p: Problems, a: int, sold: np.ndarray, bought: np.ndarray) -> dict[int, float]:
+def _measures(p: Problems, a: int, sold: np.ndarray, bought: np.ndarray, dust: float) -> dict[int, float]:
     """What rows of every kind but LINEAR sum over account a."""
     name = _name_of_lot(p)
     own = slice(int(p.names_from[a]), int(p.names_from[a + 1]))
@@ -114,9 +129,9 @@ def _measures(p: Problems, a: int, sold: np.ndarray, bought: np.ndarray) -> dict
         RowKind.GAIN_LONG: gain[long].sum(),
         RowKind.GAIN: gain.sum(),
         RowKind.TAX: (p.lot_tax[lots] * sold[lots]).sum(),
-        RowKind.TRADES: np.count_nonzero(sold_of_name + bought[own] > _DUST),
-        RowKind.HOLDINGS: np.count_nonzero(after > _DUST),
-        RowKind.BIG: after[after > p.big_from[a] + _DUST].sum(),
+        RowKind.TRADES: np.count_nonzero(sold_of_name + bought[own] > dust),
+        RowKind.HOLDINGS: np.count_nonzero(after > dust),
+        RowKind.BIG: after[after > p.big_from[a] + dust].sum(),
     }
 
 
