@@ -327,12 +327,15 @@ def test_a_relabelled_lot_changes_its_sleeve_only() -> None:
 
 
 def test_a_lot_relabelled_as_a_whole_can_still_be_named() -> None:
+    """And a sale of another lot leaves it where it is."""
     book = EventWriter()
     lot = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
-    whole = {"security_id": APPLE, "quantity_nano": 10 * SHARE, "named": [(lot, 0, 10 * SHARE)]}
-    book.write(EventKind.RELABEL, *TAXABLE, date(2024, 2, 1), other_account_id=71, **whole)
+    other = book.buy(TAXABLE, date(2024, 1, 11), APPLE, 10, 200)
+    for one in (lot, other):
+        whole = {"security_id": APPLE, "quantity_nano": 10 * SHARE, "named": [(one, 0, 10 * SHARE)]}
+        book.write(EventKind.RELABEL, *TAXABLE, date(2024, 2, 1), other_account_id=71, **whole)
     book.sell(TAXABLE, date(2024, 3, 1), APPLE, 4, 80, [(lot, 0, 4 * SHARE)])
     state = folded(book)
     assert state.taxpayer.disposals.gain_cents.tolist() == [4_000]
-    assert state.taxpayer.lots.sleeve_ix.tolist() == [1]
-    assert state.taxpayer.lots.quantity_nano.tolist() == [6 * SHARE]
+    assert state.taxpayer.lots.sleeve_ix.tolist() == [1, 1]
+    assert state.taxpayer.lots.quantity_nano.tolist() == [6 * SHARE, 10 * SHARE]

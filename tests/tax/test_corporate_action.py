@@ -6,6 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 Replay = Callable[..., Any]
 
 
@@ -158,15 +160,23 @@ def test_shares_from_a_merger_or_spin_off_replace_nothing(replayed: Replay) -> N
     assert done.sold("t4")["gain"] == -2000
 
 
-def test_no_lot_vanishes_in_a_merger_be_it_a_billionth_of_a_share(replayed: Replay) -> None:
+@pytest.mark.parametrize(
+    ("action", "symbol"),
+    [
+        ("stock_merger X to=Y ratio=1:3", "Y"),
+        ("split X ratio=1:3", "X"),
+        ("split_off X to=Y ratio=1:3 qty=0.000000001", "Y"),
+        ("taxable_spinoff X child=Y ratio=1 child_fmv=9", "X"),
+    ],
+)
+def test_no_lot_vanishes_be_it_a_billionth_of_a_share(replayed: Replay, action: str, symbol: str) -> None:
     """§358(a)(1): its basis would have nowhere to go."""
-    done = replayed("""
+    done = replayed(f"""
         2022-01-10 buy X qty=0.000000001 amount=7
-        2024-06-03 stock_merger X to=Y ratio=1:3
-        2024-06-04 split Y ratio=1:3
-        2024-06-05 split_off Y to=Z ratio=1:3 qty=0.000000001
+        2024-06-03 {action}
     """)
-    assert done.lot("t1", "Z") == [(Decimal("0.000000001"), Decimal(7), "2022-01-10")]
+    assert done.lot("t1", symbol) == [(Decimal("0.000000001"), Decimal(7), "2022-01-10")]
+    assert len(done.lots) == (2 if "child" in action else 1)
 
 
 def test_boot_leaves_no_loss_basis_below_nothing(replayed: Replay) -> None:

@@ -72,6 +72,19 @@ def test_a_split_off_moves_the_basis_of_the_shares_given_up(replayed: Replay) ->
     assert made.rows == []
 
 
+def test_a_split_off_shares_out_what_is_received_lot_by_lot(replayed: Replay) -> None:
+    """Reg. §1.358-2: 8 shares for 2.666666667; each lot gets its own part and can be named."""
+    made = replayed("""
+        2020-01-10 buy X qty=3 amount=30
+        2021-01-11 buy X qty=5 amount=55
+        2025-03-03 split_off X to=S ratio=1:3 qty=8
+        2025-06-03 sell S qty=1 amount=100 lots=t2*1
+    """)
+    assert made.lot("t1", "S") == [(Decimal(1), Decimal(30), "2020-01-10")]
+    assert made.lot("t2", "S") == [(Decimal("0.666666667"), Decimal(22), "2021-01-11")]
+    assert made.sold("t4")["basis"] == 33
+
+
 HOME = {"A": {}, "I": {"type": "ira"}}
 
 

@@ -611,3 +611,20 @@ def test_a_purchase_moved_to_another_account_still_replaces(replayed: Replay, sa
     assert made.sold("t4")["disallowed"] == 600
     assert {row["account"] for row in made.lots} == {"B"}
     assert [(qty, basis) for qty, basis, _ in made.lot("t2")] == [(10, 1100), (30, 1500)]
+
+
+def test_claims_parted_to_a_billionth_wait_on(replayed: Replay) -> None:
+    """As above: of two billionths sold at a loss of 20 one replaces another loss, of 300; both wait."""
+    made = replayed(
+        """
+        2024-01-10 buy  X qty=0.000000001 amount=1000
+        2025-03-03 buy  X qty=0.000000002 amount=160
+        2025-03-05 sell X qty=0.000000002 amount=140 lots=t2*0.000000002
+        2025-03-10 sell X qty=0.000000001 amount=700
+        2025-03-20 buy  X qty=1 amount=100
+        """,
+        sold_earlier_candidates="included",
+    )
+    assert made.sold("t4")["disallowed"] == 300
+    assert made.sold("t3")["disallowed"] == 320
+    assert made.basis("t5") == 420

@@ -181,7 +181,7 @@ def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> in
     n = split_row(b, r, quantity, rest)
     if b.row[n, R_OPEN] > 0:
         g = f.group_local[b.row[r, R_SECURITY]]
-        b.row[n, R_CLAIM_NEXT], b.row[r, R_CLAIM_NEXT] = b.row[r, R_CLAIM_NEXT], n
+        b.row[r, R_CLAIM_NEXT] = n  # what came after r comes after n, its copy
         if b.group[g, CLAIM_TAIL] == r:
             b.group[g, CLAIM_TAIL] = n
         b.counts[N_CLAIMS] += 1
