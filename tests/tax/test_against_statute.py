@@ -408,25 +408,53 @@ def test_both_implementations_agree_on_many_ledgers(document: dict[str, Any]) ->
     check_agreement(document)
 
 
+class Trades:
+    """Trades in one stock and account, written one after the other."""
+
+    def __init__(self, **policy: str) -> None:
+        self.policy = policy
+        self.transactions: list[Entry] = []
+
+    def note(self, kind: str, day: int, qty: int, price: int, **more: Any) -> str:
+        on = (date(2023, 1, 2) + timedelta(days=day)).isoformat()
+        facts = {"date": on, "type": kind, "symbol": "X", "qty": f"{qty}", "amount": f"{qty * price}"}
+        key = f"t{len(self.transactions)}"
+        self.transactions.append({"id": key, **facts, **more})
+        return key
+
+    def check(self) -> None:
+        check_agreement({"accounts": ACCOUNTS, "transactions": self.transactions, "policy": self.policy})
+
+
 def test_one_transaction_may_cut_every_lot_and_every_claim() -> None:
     """More pieces, rows and links than transactions: room grows as they come."""
-    transactions: list[Entry] = []
-
-    def trade(kind: str, day: int, qty: int, price: int) -> None:
-        on = (date(2023, 1, 2) + timedelta(days=day)).isoformat()
-        facts = {"qty": f"{qty}", "amount": f"{qty * price}"}
-        transactions.append({"id": f"t{len(transactions)}", "date": on, "type": kind, "symbol": "X", **facts})
-
+    trades = Trades()
     for _ in range(60):
-        trade("buy", 0, 2, 100)
-    for round_ in range(8):  # every lot waits for a replacement, and one purchase replaces them all
-        trade("sell", 40 * round_ + 40, 120, 90 - round_)
-        trade("buy", 40 * round_ + 50, 120, 90 - round_)
-    for round_ in range(12):  # every purchase cuts what is sold after it, piece by piece
+        trades.note("buy", 0, 2, 100)
+    for turn in range(8):  # every lot waits for a replacement, and one purchase replaces them all
+        trades.note("sell", 40 * turn + 40, 120, 90 - turn)
+        trades.note("buy", 40 * turn + 50, 120, 90 - turn)
+    for turn in range(12):  # every purchase cuts what is sold after it, piece by piece
         for _ in range(3):
-            trade("buy", 400 + round_, 37, 80 - round_)
-        trade("sell", 400 + round_, 111, 70 - round_)
-    check_agreement({"accounts": ACCOUNTS, "transactions": transactions, "policy": {}})
+            trades.note("buy", 400 + turn, 37, 80 - turn)
+        trades.note("sell", 400 + turn, 111, 70 - turn)
+    trades.check()
+
+
+def test_one_transaction_may_part_a_claim_for_every_lot() -> None:
+    """One sale waits as a whole; the pieces of another part it, and one purchase replaces all of them."""
+    trades = Trades(sold_earlier_candidates="included")
+    for _ in range(60):
+        trades.note("buy", 0, 2, 100)
+    trades.note("sell", 40, 120, 90)
+    lot = trades.note("buy", 50, 120, 90)
+    for turn in range(8):
+        day = 100 + 60 * turn
+        young = trades.note("buy", day, 120, 85 - turn)
+        trades.note("sell", day + 1, 120, 80 - turn, lots=[[young, "120"]])
+        trades.note("sell", day + 2, 120, 70 - turn, lots=[[lot, "120"]])
+        lot = trades.note("buy", day + 3, 120, 75 - turn)
+    trades.check()
 
 
 @settings(max_examples=40, **COMMON)

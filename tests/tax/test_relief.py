@@ -41,6 +41,20 @@ def test_each_method_picks_its_lot(replayed: Replay, method: str, closed: str) -
     assert {row["lot"] for row in by_policy.rows} == {row["lot"] for row in by_order.rows} == {closed}
 
 
+def test_by_rank_a_loss_goes_before_what_has_none(replayed: Replay) -> None:
+    """The published order: every loss, short or long, then what has neither gain nor loss, short first."""
+    lots = """
+        2022-01-10 buy X qty=1 amount=40
+        2022-01-11 buy X qty=1 amount=50
+        2024-01-10 buy X qty=1 amount=40
+    """
+    order = ["t2", "t3", "t1"]
+    for n in range(1, 4):
+        sale = f"2024-06-03 sell X qty={n} amount={40 * n} method=min_tax_rank"
+        left = {row["origin"] for row in replayed(lots + sale).lots}
+        assert left == set(order[n:])
+
+
 def test_average_spreads_basis_and_closes_first_in(replayed: Replay) -> None:
     """§1012(c)(2): 1,450 over 40 shares."""
     done = replayed(LOTS + "\n2024-06-03 sell X qty=20 amount=800", lot_method="average")

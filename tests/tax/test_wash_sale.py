@@ -628,3 +628,47 @@ def test_claims_parted_to_a_billionth_wait_on(replayed: Replay) -> None:
     assert made.sold("t4")["disallowed"] == 300
     assert made.sold("t3")["disallowed"] == 320
     assert made.basis("t5") == 420
+
+
+@pytest.mark.parametrize("between", ["", "t0: 2025-03-06 sell X account=S qty=10 amount=500"])
+def test_claims_parted_in_their_row_lose_none_before_or_behind(replayed: Replay, between: str) -> None:
+    """Five of the twenty shares of t4 replace others; what waits, in A and in the spouse's account, is
+    replaced in the end, whether it waited before that or after."""
+    made = replayed(
+        f"""
+        t1: 2024-01-10 buy  X account=A qty=5 amount=500
+        t2: 2024-01-10 buy  X account=S qty=20 amount=2000
+        t3: 2025-03-03 buy  X account=A qty=20 amount=1600
+        t4: 2025-03-05 sell X account=A qty=20 amount=1400 lots=t3*20
+        {between}
+        t5: 2025-03-10 sell X account=A qty=5 amount=350
+        t6: 2025-03-11 sell X account=S qty=10 amount=500
+        t7: 2025-03-20 buy  X account=A qty=20 amount=1000
+        t8: 2025-03-20 buy  X account=S qty=20 amount=1000
+        """,
+        HOME,
+        sold_earlier_candidates="included",
+        scope="account_cusip",
+    )
+    assert made.sold("t5")["disallowed"] == 150
+    assert made.sold("t4")["disallowed"] == 200 + 150
+    assert made.sold("t6")["disallowed"] == 500
+    assert made.basis("t7") == 1350
+    assert made.basis("t8") == (2000 if between else 1500)
+
+
+@pytest.mark.parametrize(("bought", "term"), [("2024-03-11", "L"), ("2024-03-12", "S")])
+def test_a_sale_that_bears_a_later_loss_bears_its_days_too(replayed: Replay, bought: str, term: str) -> None:
+    """§1223(3): of 364 days, or of 363, that join the two days of t2 sold before the loss."""
+    made = replayed(
+        f"""
+        {bought}   buy  X qty=10 amount=1000
+        2025-03-03 buy  X qty=10 amount=700
+        2025-03-05 sell X qty=10 amount=800 lots=t2*10
+        2025-03-10 sell X qty=10 amount=700
+        """,
+        sold_earlier_candidates="included",
+    )
+    assert made.sold("t3")["gain"] == -200
+    assert made.terms("t3") == {term}
+    assert made.folded.disposals.long_term.tolist()[0] == (term == "L")
