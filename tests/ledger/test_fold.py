@@ -128,6 +128,22 @@ def test_lots_of_one_parent_order_are_one_purchase() -> None:
     assert state.taxpayer.disposals.disallowed_cents.tolist() == [0]
 
 
+def test_a_lot_that_arrives_later_but_was_bought_before_replaces_first() -> None:
+    """Reg. §1.1091-1(c), (d): in order of acquisition, not of arrival."""
+    book = EventWriter()
+    book.buy(TAXABLE, date(2024, 3, 20), APPLE, 10, 700)
+    days = (date(2023, 1, 10), date(2024, 3, 11))
+    lots = [
+        BroughtLot(security_id=APPLE, quantity_nano=10 * SHARE, basis_cents=cents, acquired=day)
+        for day, cents in zip(days, (100_000, 80_000), strict=True)
+    ]
+    arrival = book.write(EventKind.TRANSFER_IN, *TAXABLE, date(2024, 3, 25), lots=lots)
+    book.sell(TAXABLE, date(2024, 4, 1), APPLE, 10, 600, [(arrival, 0, 10 * SHARE)])
+    state = folded(book)
+    assert state.taxpayer.disposals.disallowed_cents.tolist() == [40_000]
+    assert state.taxpayer.lots.basis_cents.tolist() == [120_000, 70_000]
+
+
 @pytest.mark.parametrize(("relief", "shares", "left"), [(Relief.FIFO, 20, [1]), (Relief.LIFO, 10, [0, 2])])
 def test_beside_a_lot_of_unknown_cost_first_in_is_still_first_out(
     relief: Relief, shares: int, left: list[int]
