@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -40,6 +41,21 @@ def test_an_edit_below_names_another_folder(package: Path) -> None:
         after = folder_hash("allotment.loop")
         assert after != before, file
         before = after
+
+
+def test_imports_are_those_that_python_sees() -> None:
+    """The quick reading of import lines against the parser's, for every module there is."""
+    root = Path(compiled.__file__).parent
+    for file in root.rglob("*.py"):
+        wanted: set[Path | None] = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("allotment"):
+                wanted.add(compiled._file(str(node.module)))
+                wanted |= {compiled._file(f"{node.module}.{name.name}") for name in node.names}
+            elif isinstance(node, ast.Import):
+                named = [name.name for name in node.names if name.name.startswith("allotment")]
+                wanted |= {compiled._file(name) for name in named}
+        assert wanted - {None, root / "__init__.py"} <= set(compiled._imported(file)), file
 
 
 def test_an_edit_elsewhere_costs_nothing(package: Path) -> None:

@@ -25,10 +25,14 @@ import platformdirs
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parent
 _FOLDERS_KEPT = 200
-_IMPORT = re.compile(r"^\s*(?:from|import) +(allotment[.\w]*)(?: +import +\(?([\w, \n]*))?", re.MULTILINE)
+# A list of names ends with its line, or with its bracket.
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from|import) +(allotment[.\w]*)(?: +import +(?:\(([^)]*)\)|([\w, ]*)))?", re.MULTILINE
+)
 
 
 _njit: Callable[..., Any] = numba.njit  # its stubs leave out `_nrt`
+_HIDDEN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function: _Function) -> _Function:
@@ -49,6 +53,24 @@ def inner(function: _Function) -> _Function:
     """
     vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=False)(function))
+
+
+def hidden(function: _Function) -> _Function:
+    """Compile as `inner`, without an entry from Python: with many records among its arguments, the
+    entry would take longer to compile than the function."""
+    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
+    return cast("_Function", _njit(nogil=True, cache=True, _nrt=False, **_HIDDEN)(function))
+
+
+def part(function: _Function) -> _Function:
+    """Make a function part of the one kernel function that calls it.
+
+    A function that calls many others is optimised with all of them, and again inside its caller,
+    and so on upwards: the steps of a long calculation are compiled once, in the function whose
+    steps they are.
+    """
+    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
+    return cast("_Function", _njit(nogil=True, cache=True, _nrt=False, inline="always", **_HIDDEN)(function))
 
 
 @cache
@@ -95,7 +117,7 @@ def _imported(file: Path) -> tuple[Path, ...]:
     """Files of this package that a file imports; ``from a import b`` may name the module a.b."""
     files = []
     for match in _IMPORT.finditer(_text(file)):
-        module, names = match.group(1), match.group(2) or ""
+        module, names = match.group(1), match.group(2) or match.group(3) or ""
         files.append(_file(module))
         files.extend(_file(f"{module}.{name}") for name in re.findall(r"\w+", names))
     return tuple(found for found in files if found is not None and found != _PACKAGE / "__init__.py")

@@ -75,9 +75,9 @@ def test_the_answer_is_what_its_files_say(tmp_path: Path) -> None:
     assert only[0]["out"] == str(tmp_path / "out")
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_small_accounts_with_everything_in_them_at_once(tmp_path: Path, seed: int) -> None:
-    folder = folders.write_folder(tmp_path / "problem", seed)
+    folder = folders.write_folder(tmp_path / "problem", seed, folders.HARDER if seed % 3 else ())
     code, _ = run(folder, "--out", tmp_path / "out")
     summary = check.judge(folder, tmp_path / "out")
     assert (code, summary["status"]) in {(0, "solved"), (3, "relaxed")}

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from allotment.optimize.flips import best_flips
-from allotment.optimize.workspace import make_workspace
+from allotment.optimize.workspace import Sizes, make_workspace
 
 
 def test_no_single_flip_or_pair_beats_the_found_set_and_the_promise_is_its_change() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        candidates = make_workspace(1, 1, 0, 0, 3, 1, 1).candidates
+        sizes = Sizes(
+            n_accounts=1, n_names=1, n_lots=1, n_entries=0, n_multipliers=4, n_groups=1, n_assets=1,
+            pieces_per_name=1, ordered_lots=0,
+        )  # fmt: skip
+        candidates = make_workspace(sizes).candidates
         count, images, costs = 7, rng.normal(size=(7, 4)), rng.normal(0.5, 1.0, 7)
         residual = rng.normal(size=4)
         candidates.image[:count], candidates.cost[:count] = images, costs

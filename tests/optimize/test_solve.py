@@ -33,12 +33,13 @@ def test_every_answer_is_legal_and_its_certificate_holds(seed: int, n_names: int
     market, problem = tangled_problem(np.random.default_rng(seed), n_names, whole_shares=whole)
     answer = solve_one(market, problem)
     assert answer.status[0] in {Status.SOLVED, Status.RELAXED}
-    verdict = judge(market, problem, answer, 0)
+    verdict = judge(market, problem, answer, 0, SolveOptions())
     assert verdict.broken == ()
     assert verdict.objective == pytest.approx(answer.objective[0], abs=1e-8)
     assert answer.lower_bound[0] <= verdict.lower_bound
     assert answer.lower_bound[0] <= answer.objective[0] <= answer.hold_objective[0]
-    terms = answer.risk + answer.tax + answer.cost + answer.wash - answer.utility + answer.relaxation
+    terms = answer.risk + answer.tax + answer.year_tax + answer.cost + answer.wash
+    terms += answer.relaxation - answer.utility
     assert terms[0] == pytest.approx(answer.objective[0], abs=1e-14)
 
 
@@ -51,7 +52,7 @@ def test_large_accounts_are_certified_within_a_basis_point(profile) -> None:
     assert (answers.status == Status.SOLVED).all()
     assert (answers.gap < 1e-4).all()
     for a in range(3):
-        verdict = judge(world.market, problems, answers, a)
+        verdict = judge(world.market, problems, answers, a, SolveOptions())
         assert verdict.broken == ()
         assert verdict.lower_bound == pytest.approx(answers.lower_bound[a], abs=1e-10)
 
@@ -60,7 +61,7 @@ def test_the_same_bits_on_any_number_of_threads_and_in_any_order() -> None:
     market, problems = small_batch(150)
     one = solve_batch(market, problems)
     two = solve_batch(market, problems, threads=3)
-    for column in ("objective", "lower_bound", "weight", "sold", "factor_price"):
+    for column in ("objective", "lower_bound", "weight", "sold", "factor_price", "theta"):
         assert getattr(one, column).tobytes() == getattr(two, column).tobytes()
     shuffled = np.random.default_rng(0).permutation(150)
     again = solve_batch(market, join([problems.account(a) for a in shuffled]))

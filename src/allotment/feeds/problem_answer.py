@@ -128,15 +128,13 @@ def multipliers(found: Answer) -> dict[str, float]:
     """Every multiplier of the certificate by its name.
 
     factor.fI is π of factor I, cash is μ of the sum of weights, row.KEY that of the row which a key
-    of problem.toml makes. An account that was not solved has none.
+    of problem.toml makes, risk_price is κ, that of a tracking-error limit included. An account that
+    was not solved has none.
     """
     solution = found.solution
-    made = {f"factor.f{i}": float(value) for i, value in enumerate(solution.factor_price[0])}
-    made["cash"] = float(solution.cash_price[0])
-    made |= {
-        f"row.{name}": float(value)
-        for name, value in zip(found.columns.row_names, solution.row_multiplier, strict=True)
-    }
+    factors = [f"factor.f{i}" for i in range(solution.factor_price.shape[1])]
+    names = [*factors, "cash", *(f"row.{name}" for name in found.columns.row_names), "risk_price"]
+    made = dict(zip(names, solution.theta.tolist(), strict=True))
     return {name: value for name, value in made.items() if math.isfinite(value)}
 
 

@@ -1,172 +1,302 @@
-"""One account from its columns to its answer: check, load, search, round, settle by lot."""
+"""One problem from its columns to its answer: check, load, search, round, settle by lot."""
 
 from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner, kernel
+from allotment.compiled import hidden, kernel, part
 from allotment.optimize.branches import Found, search
-from allotment.optimize.check import find_fault
-from allotment.optimize.curves import build_pieces
-from allotment.optimize.dual import start_hessian
+from allotment.optimize.check import find_fault, regimes_are_sound
+from allotment.optimize.counts import climb, undo_counts
+from allotment.optimize.dual import copy_to
+from allotment.optimize.exchange import exchange_lots, sell_lots
 from allotment.optimize.lattice import lattice_bound
-from allotment.optimize.load import load
+from allotment.optimize.load import load, set_regime
+from allotment.optimize.measures import price_kinds, rebuild
 from allotment.optimize.problem import Market, Problems, SolveOptions
-from allotment.optimize.rounding import round_answer, rounded_cost
-from allotment.optimize.settle import Terms, report, sell_lots, terms_of, total
+from allotment.optimize.risk_limit import (
+    climb_limits,
+    in_regime,
+    meet_limits,
+    priced,
+    start_limits,
+    te_square,
+)
+from allotment.optimize.rounding import round_answer, rounded_cost, take_answer
+from allotment.optimize.settle import evaluate, write_trades
 from allotment.optimize.solution import Solutions
 from allotment.optimize.steps import has_steps, round_large_steps
-from allotment.optimize.workspace import Account, Workspace
+from allotment.optimize.workspace import Shape, Workspace
 from allotment.units import Floats, Ints
 
 _BOUND_MARGIN = 1e-11  # for the float error of the bound: sums of some thousand terms below 1
-# The values of `Status`: kernels do not read enumerations.
+_BPS = 1e-4
+_ROOM = 1e-6  # share of a tracking-error limit left for the rounding of shares
+_LIMIT_TRIALS = 3
+# The values of `Status` and `Fault`: kernels do not read enumerations.
 _SOLVED, _RELAXED, _EMPTY, _INVALID, _FAILED = 0, 1, 2, 3, 4
+_REGIME_FAULT = 8
 
 
 @kernel
-def solve_accounts(
+def solve_problems(
     market: Market,
     problem: Problems,
     solution: Solutions,
     work: Workspace,
     options: SolveOptions,
     start: Floats,
-    accounts: Ints,
+    joints: Ints,
 ) -> None:
-    """Answer the accounts at these positions, one after another; all have the same row count."""
-    for a in accounts:
-        hold(problem, solution, a)
-        if problem.names_from[a + 1] == problem.names_from[a] or problem.value_usd[a] <= 0.0:
-            solution.status[a] = _EMPTY
+    """Answer the problems at these positions, one after another; all have equally many multipliers."""
+    for j in joints:
+        hold(problem, solution, j)
+        if _is_empty(problem, solution, j) or _is_invalid(market, problem, solution, work, j):
             continue
-        fault = find_fault(market, problem, work.asset_seen, a)
-        solution.fault[a] = fault
-        if fault > 0:
-            solution.status[a] = _INVALID
-            continue
-        account = load(market, problem, work, options, a)
-        found = _search(account, work, market.loadings, options, start)
-        _answer(market, problem, solution, work, account, found, a)
+        shape = load(market, problem, work, options, j)
+        _solve(shape, market, problem, solution, work, options, start, j)
 
 
-@inner
-def hold(problem: Problems, solution: Solutions, a: int) -> None:
+@hidden
+def hold(problem: Problems, solution: Solutions, j: int) -> None:
     """The answer of doing nothing: weights as held, no trade."""
-    for i in range(problem.names_from[a], problem.names_from[a + 1]):
-        solution.weight[i] = problem.held[i]
-        solution.bought[i] = 0.0
-        for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
-            solution.sold[lot] = 0.0
-    solution.cash_after[a] = problem.cash[a]
+    for a in range(problem.joint_from[j], problem.joint_from[j + 1]):
+        for i in range(problem.names_from[a], problem.names_from[a + 1]):
+            solution.weight[i] = problem.held[i]
+            solution.bought[i] = 0.0
+            for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
+                solution.sold[lot] = 0.0
+        solution.cash_after[a] = problem.cash[a]
 
 
-@inner
-def _search(account: Account, work: Workspace, table: Floats, options: SolveOptions, start: Floats) -> Found:
-    """Search and round; the answer is left in work.answer."""
-    multipliers = work.multipliers
-    build_pieces(account, work.names, work.lots, work.curves, work.plan)
-    start_hessian(account, work.state.free_counted, multipliers.hessian)
-    multipliers.theta[:] = 0.0
-    for x in range(account.k + 1):
-        multipliers.theta[x] = start[x]
-    found = search(
-        account,
-        work.names,
-        work.entries,
-        work.curves,
-        work.state,
-        multipliers,
-        work.answer,
-        work.candidates,
-        table,
-        options,
-    )
-    if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
-        return found
-    _round(account, work, table)
-    if not has_steps(account, work.names):
-        return found
-    bound = found.bound
-    best = work.answer.bound_theta
-    for theta in (work.answer.theta, work.answer.bound_theta):
-        trial = lattice_bound(
-            account, work.names, work.entries, work.curves, multipliers, table, theta, work.state.q
-        )
-        if trial > bound:
-            bound = trial
-            best = theta
-    for x in range(work.answer.bound_theta.shape[0]):
-        work.answer.bound_theta[x] = best[x]
-    return Found(found.cost, bound, found.n_solves)
+@hidden
+def _is_empty(problem: Problems, solution: Solutions, j: int) -> bool:
+    """No names, or an account without value: nothing to decide."""
+    first, last = problem.joint_from[j], problem.joint_from[j + 1]
+    empty: bool = problem.names_from[last] == problem.names_from[first]
+    for a in range(first, last):
+        empty = empty or problem.value_usd[a] <= 0.0
+    if empty:
+        for a in range(first, last):
+            solution.status[a] = _EMPTY
+    return empty
 
 
-@inner
-def _round(account: Account, work: Workspace, table: Floats) -> None:
-    """Round work.answer; with large steps, the better of two ways."""
-    names, curves, multipliers, answer = work.names, work.curves, work.multipliers, work.answer
-    n = account.n
-    weight = work.candidates.weight
-    piece = work.state.preferred
-    for x in range(n):
-        weight[x] = answer.weight[x]
-    for x in range(n):
-        piece[x] = answer.piece[x]
-    round_answer(account, names, work.entries, curves, multipliers, answer, table)
-    if not has_steps(account, names):
-        return
-    cost = rounded_cost(account, names, curves, multipliers, answer)
-    for i in range(n):
-        weight[i], answer.weight[i] = answer.weight[i], weight[i]
-        piece[i], answer.piece[i] = answer.piece[i], piece[i]
-    round_large_steps(
-        account, names, work.entries, curves, work.state, multipliers, answer, work.candidates, table
-    )
-    round_answer(account, names, work.entries, curves, multipliers, answer, table)
-    if cost < rounded_cost(account, names, curves, multipliers, answer):
-        for x in range(n):
-            answer.weight[x] = weight[x]
-        for x in range(n):
-            answer.piece[x] = piece[x]
+@hidden
+def _is_invalid(market: Market, problem: Problems, solution: Solutions, work: Workspace, j: int) -> bool:
+    """An input that cannot be worked with, in any account of the problem."""
+    first, last = problem.joint_from[j], problem.joint_from[j + 1]
+    invalid = False
+    for a in range(first, last):
+        fault = find_fault(market, problem, work.asset_seen, a)
+        if fault == 0 and not regimes_are_sound(
+            problem, problem.regimes_from[j], problem.regimes_from[j + 1]
+        ):
+            fault = _REGIME_FAULT
+        solution.fault[a] = fault
+        invalid = invalid or fault > 0
+    if invalid:
+        for a in range(first, last):
+            solution.status[a] = _INVALID
+    return invalid
 
 
-@inner
-def _answer(
+@part
+def _solve(
+    shape: Shape,
     market: Market,
     problem: Problems,
     solution: Solutions,
     work: Workspace,
-    account: Account,
-    found: Found,
-    a: int,
+    options: SolveOptions,
+    start: Floats,
+    j: int,
 ) -> None:
-    """Settle by lot, keep whichever of trading and holding costs less, and report."""
-    held = terms_of(work, account, market, problem, solution, a)
-    solution.n_solves[a] = found.n_solves
-    solution.hold_objective[a] = total(held)
-    solution.hold_risk[a] = held.risk
-    solution.hold_feasible[a] = held.within
-    terms: Terms = held
-    solved = math.isfinite(found.cost) and math.isfinite(found.bound)
-    if solved:
-        sell_lots(work, account, problem, solution, a)
-        terms = terms_of(work, account, market, problem, solution, a)
-        if not total(terms) < total(held):
-            hold(problem, solution, a)
-            terms = terms_of(work, account, market, problem, solution, a)
-    report(work.multipliers, problem, solution, terms, a, account.k)
-    if not solved:
-        solution.status[a] = _FAILED
+    """Every regime of the year, or the one case there is; the cheapest answer, the least bound."""
+    first, last = problem.joint_from[j], problem.joint_from[j + 1]
+    held, feasible = evaluate(shape, market, problem, work, solution, options, j)
+    for a in range(first, last):
+        solution.hold_objective[a] = solution.objective[a]
+        solution.hold_risk[a] = solution.risk[a]
+        solution.hold_feasible[a] = feasible
+    best, bound, traded, solves = held, math.inf, False, 0
+    for case in range(max(1, shape.n_regimes)):
+        if shape.n_regimes:
+            regime = shape.first_regime + case
+            set_regime(shape, problem, work, regime)
+            shape = in_regime(shape, problem.regime_constant[regime])
+        found = _search(shape, work, market.loadings, options, start, best)
+        solves += found.n_solves
+        bound = min(bound, found.bound)
+        _certify(shape, work, solution, solution.cases_from[j] + case, found.bound)
+        if not math.isfinite(found.cost):
+            continue
+        sell_lots(shape, work)
+        if shape.has_kinds:
+            exchange_lots(shape, work)
+        write_trades(shape, work, problem, solution, j, work.answer.weight)
+        total, _ = evaluate(shape, market, problem, work, solution, options, j)
+        if total < best:
+            best, traded = total, True
+            _keep_best(shape, work)
+    hold(problem, solution, j)
+    if traded:
+        copy_to(work.sold, work.best_sold, work.lots.start[shape.n])
+        write_trades(shape, work, problem, solution, j, work.best.weight)
+    copy_to(work.multipliers.theta, work.best.theta if traded else work.answer.theta, shape.size)
+    total, within = evaluate(shape, market, problem, work, solution, options, j)
+    _report(shape, problem, work, solution, j, total, bound, within, solves, traded)
+
+
+@hidden
+def _keep_best(shape: Shape, work: Workspace) -> None:
+    copy_to(work.best.weight, work.answer.weight, shape.n)
+    copy_to(work.best.theta, work.answer.theta, shape.size)
+    copy_to(work.best.risk_price, work.answer.risk_price, shape.n_accounts)
+    copy_to(work.best_sold, work.sold, work.lots.start[shape.n])
+
+
+@part
+def _search(
+    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, start: Floats, known: float
+) -> Found:
+    """Search and round; the answer is left in work.answer. known: cost of an answer already found, at
+    which a bound is high enough."""
+    accounts, m, answer = work.accounts, work.multipliers, work.answer
+    m.theta[:] = 0.0
+    for a in range(shape.n_accounts):
+        accounts.risk_price[a] = accounts.own_risk_price[a]
+        for f in range(shape.k + 1):
+            m.theta[accounts.offset[a] + f] = accounts.share[a] * start[f]
+        accounts.kind_price[a, :] = 0.0
+    rebuild(shape, work)
+    start_limits(shape, work)
+    if shape.has_limit:
+        shape, bound = climb_limits(shape, work, table, options.te_price, -math.inf)
+    else:
+        shape = priced(shape, work)
+        bound = climb(shape, work, table, -math.inf)
+    if not math.isfinite(bound) or (shape.n_regimes > 0 and bound >= known):
+        return Found(math.inf, bound, 0)
+    found = search(shape, work, table, options, bound, options.gap_bps * _BPS)
+    if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
+        return Found(math.inf, found.bound, found.n_solves)
+    if shape.has_counts:
+        found = undo_counts(shape, work, table, found)
+    if shape.has_limit:
+        _meet_and_round(shape, work, table, options.te_price)
+    else:
+        price_kinds(shape, work, answer.theta)
+        _round(shape, work, table)
+    if not has_steps(shape.n, work.names):
+        return found
+    return Found(found.cost, _whole_step_bound(shape, work, table, found.bound), found.n_solves)
+
+
+@part
+def _meet_and_round(shape: Shape, work: Workspace, table: Floats, te_price: float) -> None:
+    """Bring the answer onto its limits and round it, leaving more room if rounding leaves them."""
+    room = _ROOM
+    accounts, answer = work.accounts, work.answer
+    for _ in range(_LIMIT_TRIALS):
+        shape, _ = meet_limits(shape, work, table, te_price, room)
+        price_kinds(shape, work, answer.theta)
+        _round(shape, work, table)
+        take_answer(shape, work, table)
+        over = 0.0
+        for a in range(shape.n_accounts):
+            if accounts.te_max[a] < math.inf:
+                te = math.sqrt(te_square(shape, work, answer.weight, a))
+                over = max(over, te / accounts.te_max[a] - 1.0)
+        if over <= 0.0 or over > 0.1:
+            return
+        room += 1.5 * over
+
+
+@part
+def _whole_step_bound(shape: Shape, work: Workspace, table: Floats, bound: float) -> float:
+    """The better of the bound and those over tradable weights alone."""
+    answer, accounts = work.answer, work.accounts
+    for trial in range(2):
+        theta = answer.theta if trial == 0 else answer.bound_theta
+        risk_price = answer.risk_price if trial == 0 else answer.bound_risk_price
+        if shape.has_limit:
+            copy_to(accounts.risk_price, risk_price, shape.n_accounts)
+            shape = priced(shape, work)
+        here = lattice_bound(shape, work, table, theta, work.state.q)
+        if here > bound:
+            bound = here
+            copy_to(answer.bound_theta, theta, shape.size)
+            copy_to(answer.bound_risk_price, risk_price, shape.n_accounts)
+    price_kinds(shape, work, answer.theta)
+    return bound
+
+
+@hidden
+def _round(shape: Shape, work: Workspace, table: Floats) -> None:
+    """Round work.answer; with large steps, the better of two ways."""
+    answer = work.answer
+    weight, piece = work.candidates.weight, work.candidates.place
+    for i in range(shape.n):
+        weight[i], piece[i] = answer.weight[i], answer.piece[i]
+    round_answer(shape, work, table)
+    if not has_steps(shape.n, work.names):
         return
-    solution.status[a] = _SOLVED if terms.within else _RELAXED
-    theta = work.answer.bound_theta
-    for x in range(account.k):
-        solution.factor_price[a, x] = theta[x]
-    solution.cash_price[a] = theta[account.k]
-    first = problem.rows_from[a]
-    for r in range(first, problem.rows_from[a + 1]):
-        solution.row_multiplier[r] = theta[account.k + 1 + r - first]
-    bound = found.bound - _BOUND_MARGIN * (1.0 + abs(found.bound))
-    # The answer itself proves that the optimum is not above it.
-    solution.lower_bound[a] = min(bound, total(terms))
-    solution.gap[a] = total(terms) - solution.lower_bound[a]
+    take_answer(shape, work, table)
+    cost = rounded_cost(shape, work)
+    for i in range(shape.n):
+        weight[i], answer.weight[i] = answer.weight[i], weight[i]
+        piece[i], answer.piece[i] = answer.piece[i], piece[i]
+    round_large_steps(shape, work, table)
+    round_answer(shape, work, table)
+    take_answer(shape, work, table)
+    if cost < rounded_cost(shape, work):
+        for i in range(shape.n):
+            answer.weight[i], answer.piece[i] = weight[i], piece[i]
+        take_answer(shape, work, table)
+
+
+@hidden
+def _certify(shape: Shape, work: Workspace, solution: Solutions, case: int, bound: float) -> None:
+    """Write a case's bound and the multipliers that prove it."""
+    first = solution.theta_from[case]
+    solution.case_bound[case] = bound - _BOUND_MARGIN * (1.0 + abs(bound))
+    for r in range(shape.size):
+        solution.theta[first + r] = work.answer.bound_theta[r]
+    for a in range(shape.n_accounts):
+        solution.theta[first + shape.size + a] = work.answer.bound_risk_price[a] / work.accounts.share[a]
+
+
+@hidden
+def _report(
+    shape: Shape,
+    problem: Problems,
+    work: Workspace,
+    solution: Solutions,
+    j: int,
+    total: float,
+    bound: float,
+    within: bool,
+    solves: int,
+    traded: bool,
+) -> None:
+    """Status, bound and the answer's multipliers."""
+    accounts, m = work.accounts, work.multipliers
+    answer = work.best if traded else work.answer
+    first = problem.joint_from[j]
+    for at in range(shape.n_accounts):
+        a = first + at
+        solution.n_solves[a] = solves
+        if not math.isfinite(bound):
+            solution.status[a] = _FAILED
+            continue
+        solution.status[a] = _SOLVED if within else _RELAXED
+        share, offset = accounts.share[at], accounts.offset[at]
+        solution.risk_multiplier[a] = answer.risk_price[at] / share
+        for f in range(shape.k):
+            solution.factor_price[a, f] = m.theta[offset + f] / share
+        solution.cash_price[a] = m.theta[offset + shape.k] / share
+        # The answer itself proves that the optimum is not above it.
+        gap = max(0.0, total - (bound - _BOUND_MARGIN * (1.0 + abs(bound))))
+        solution.gap[a] = gap
+        solution.lower_bound[a] = solution.objective[a] - gap

@@ -57,14 +57,7 @@ def _block(clock: Callable[[], float], profile: Profile, n_accounts: int, judged
     gap = answers.gap[np.isfinite(answers.gap)] * _BPS
     options = SolveOptions()
     for a in range(min(judged, n_accounts)):
-        verdict = judge(
-            world.market,
-            problems,
-            answers,
-            a,
-            cash_price=options.cash_price,
-            limit_price=options.limit_price,
-        )
+        verdict = judge(world.market, problems, answers, a, options)
         assert verdict.broken == (), verdict
         assert abs(verdict.objective - answers.objective[a]) < 1e-8, verdict
         assert verdict.lower_bound >= answers.lower_bound[a], verdict

@@ -14,36 +14,35 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from allotment.compiled import inner
-from allotment.optimize.curves import BUY, EITHER, SELL, piece_minimum
-from allotment.optimize.dual import maximise, multiplier_terms
+from allotment.compiled import hidden, inner, part
+from allotment.optimize.curves import BUY, SELL, piece_minimum
+from allotment.optimize.dual import copy_to, maximise, minima
 from allotment.optimize.flips import best_flips
 from allotment.optimize.linear import factorise, solve_lower
-from allotment.optimize.minima import all_minima, chosen_minima, group_minimum, name_minimum
+from allotment.optimize.load import LINEAR, TRADES
+from allotment.optimize.measures import charged_for, measure
+from allotment.optimize.minima import chosen_minima, group_minimum, name_minimum
 from allotment.optimize.problem import SolveOptions
 from allotment.optimize.workspace import (
     CANDIDATES_MAX,
-    Account,
-    Answer,
     Candidates,
     Curves,
-    Entries,
     Multipliers,
     Names,
+    Shape,
     State,
+    Workspace,
 )
 from allotment.units import Floats, Index
 
-_RELAXED_STEPS = 8
 _FIXED_STEPS = 25
-_RELAXED_TOLERANCE = 1e-9
 _FIXED_TOLERANCE = 1e-16
 _FIRST_THRESHOLD = 1e-5  # excess of candidates before a gap is known
 _WORTH = 1e-9  # a smaller improvement is not worth another solve
 
 
 class Found(NamedTuple):
-    """What the search ended with, as fractions of account value."""
+    """What the search ended with, as fractions of the problem's value."""
 
     cost: float
     bound: float
@@ -51,19 +50,30 @@ class Found(NamedTuple):
 
 
 @inner
-def answer_cost(account: Account, names: Names, state: State, multipliers: Multipliers) -> float:
-    """Cost of the current minimisers on the chosen pieces, leaving rows priced."""
+def row_costs(shape: Shape, m: Multipliers) -> float:
+    """Risk by factors, and the price of all rows' excess, at `value`."""
     total = 0.0
-    for i in range(account.n):
-        total += state.phi[i] - (state.q[i] + names.utility[i]) * state.weight[i]
-    for f in range(account.k):
-        total += 0.5 * account.risk_price * multipliers.value[f] * multipliers.value[f]
-    for r in range(account.k, multipliers.theta.shape[0]):
-        value = multipliers.value[r]
-        excess = max(value - multipliers.upper[r], multipliers.lower[r] - value)
+    for r in range(shape.size):
+        value = m.value[r]
+        if m.risk_price[r] > 0.0:
+            total += 0.5 * m.risk_price[r] * value * value
+            continue
+        excess = max(value - m.upper[r], m.lower[r] - value)
         if excess > 0.0:
-            total += multipliers.price[r] * excess
+            total += m.price[r] * excess
     return total
+
+
+@hidden
+def answer_cost(shape: Shape, work: Workspace) -> float:
+    """Cost of the current minimisers on the chosen pieces, leaving rows priced."""
+    names, state = work.names, work.state
+    total = shape.constant
+    for i in range(shape.n):
+        total += state.phi[i] - (state.q[i] + names.utility[i]) * state.weight[i]
+    if shape.has_kinds:
+        total -= charged_for(shape, work.accounts)
+    return total + row_costs(shape, work.multipliers)
 
 
 @inner
@@ -84,33 +94,41 @@ def _add(candidates: Candidates, count: int, name: int, cost: float, piece: int)
 
 
 @inner
-def _collect(
-    account: Account,
+def _collect_name(
     names: Names,
     curves: Curves,
     state: State,
     candidates: Candidates,
+    i: int,
+    barred: int,
     threshold: float,
+    count: int,
 ) -> int:
+    """The flip of name i to its best other piece whose mode is not barred."""
+    best = 1e300
+    other = -1
+    for piece in range(curves.start[i], curves.start[i + 1]):
+        if piece == state.chosen[i] or curves.mode[piece] == barred:
+            continue
+        phi, weight = piece_minimum(names, curves, i, piece, state.q[i])
+        if phi < best and weight != candidates.weight[i]:
+            best = phi
+            other = piece
+    now = candidates.phi[i]
+    if other < 0 or best - min(best, now) > threshold:
+        return count
+    return _add(candidates, count, i, best - now, other)
+
+
+@hidden
+def _collect(shape: Shape, work: Workspace, threshold: float) -> int:
     """List the flips within `threshold` of their group's best branch, the nearest ones if too many."""
+    names, curves, state, candidates = work.names, work.curves, work.state, work.candidates
     count = 0
-    for i in range(account.n):
-        if names.in_group[i] or curves.start[i + 1] - curves.start[i] < 2:
-            continue
-        best = 1e300
-        other = -1
-        for piece in range(curves.start[i], curves.start[i + 1]):
-            if piece == state.chosen[i]:
-                continue
-            phi, weight = piece_minimum(names, curves, i, piece, state.q[i])
-            if phi < best and weight != candidates.weight[i]:
-                best = phi
-                other = piece
-        now = candidates.phi[i]
-        if other < 0 or best - min(best, now) > threshold:
-            continue
-        count = _add(candidates, count, i, best - now, other)
-    for g in range(account.n_groups):
+    for i in range(shape.n):
+        if not names.in_group[i] and curves.start[i + 1] - curves.start[i] > 1:
+            count = _collect_name(names, curves, state, candidates, i, -1, threshold, count)
+    for g in range(shape.n_groups):
         count = _collect_group(names, curves, state, candidates, names.group_head[g], threshold, count)
     return count
 
@@ -125,171 +143,186 @@ def _collect_group(
     threshold: float,
     count: int,
 ) -> int:
-    """The flip of a group: to its other mode, or to better pieces in its own."""
+    """The flips of a group: single names inside its mode, and all of it to the other one."""
     now = 0.0
-    mode = EITHER
+    barred = state.chosen_barred[head]
     i = head
     while i >= 0:
         now += candidates.phi[i]
-        if curves.mode[state.chosen[i]] != EITHER:
-            mode = curves.mode[state.chosen[i]]
+        if curves.start[i + 1] - curves.start[i] > 1:
+            count = _collect_name(names, curves, state, candidates, i, barred, threshold, count)
         i = names.group_next[i]
-    sell = group_minimum(names, curves, state, head, state.q, BUY)
-    buy = group_minimum(names, curves, state, head, state.q, SELL)
-    wanted = BUY if mode == SELL else SELL
-    best = buy if mode == SELL else sell
-    own = sell if mode == SELL else buy
-    if own < now and own <= best:
-        wanted = SELL if mode == SELL else BUY
-        best = own
+    best = group_minimum(names, curves, state, head, state.q, BUY if barred == SELL else SELL)
     if best - min(best, now) > threshold:
         return count
-    return _add(candidates, count, head, best - now, -1 - wanted)
+    return _add(candidates, count, head, best - now, -1 - (BUY if barred == SELL else SELL))
 
 
-@inner
-def _image(
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    state: State,
-    multipliers: Multipliers,
-    candidates: Candidates,
-    table: Floats,
-    c: int,
-) -> None:
+@hidden
+def _image(shape: Shape, work: Workspace, table: Floats, c: int) -> None:
     """image[c] ← L⁻¹ E Δw. Overwrites the minimisers of a group's names."""
-    k = table.shape[1]
+    names, curves, state, m = work.names, work.curves, work.state, work.multipliers
+    candidates, accounts, extra = work.candidates, work.accounts, work.extra
     image = candidates.image[c]
     image[:] = 0.0
     i = candidates.name[c]
     piece = candidates.piece[c]
     while i >= 0:
+        place = piece
         if piece >= 0:
             _, weight = piece_minimum(names, curves, i, piece, state.q[i])
         else:
-            name_minimum(names, curves, state, i, state.q[i], BUY if piece == -1 - SELL else SELL)
+            name_minimum(names, curves, state, i, state.q[i], -1 - piece)
             weight = state.weight[i]
+            place = state.piece[i]
         change = weight - candidates.weight[i]
-        row = names.asset[i]
-        for f in range(k):
-            image[f] += change * table[row, f]
-        image[k] += change
-        for entry in range(entries.start[i], entries.start[i + 1]):
-            image[entries.row[entry]] += change * entries.coefficient[entry]
+        a = names.account[i]
+        row, offset = names.asset[i], accounts.offset[a]
+        for f in range(shape.k):
+            image[offset + f] += change * table[row, f]
+        image[offset + shape.k] += change
+        for entry in range(work.entries.start[i], work.entries.start[i + 1]):
+            image[work.entries.row[entry]] += change * work.entries.coefficient[entry]
+        if shape.has_kinds:
+            measure(accounts, names, work.lots, work.leave, curves, i, place, weight, extra.measure)
+            measure(
+                accounts,
+                names,
+                work.lots,
+                work.leave,
+                curves,
+                i,
+                state.chosen[i],
+                candidates.weight[i],
+                extra.other,
+            )
+            for r in range(shape.size):
+                kind = m.kind[r]
+                if kind != LINEAR and (m.account[r] < 0 or m.account[r] == a):
+                    share = 1.0 if m.account[r] >= 0 else accounts.share[a]
+                    image[r] += share * (extra.measure[kind] - extra.other[kind])
         i = names.group_next[i] if piece < 0 else -1
-    for r in range(k, image.shape[0]):
-        if multipliers.fixed[r]:
+    for r in range(shape.size):
+        if m.fixed[r]:
             image[r] = 0.0
-    solve_lower(multipliers.factor, image)
+    solve_lower(m.factor, m.first, image)
 
 
 @inner
 def _apply_flips(
     names: Names, curves: Curves, state: State, candidates: Candidates, chosen: Index, count: int
 ) -> None:
+    """Single names first: a group that turns as a whole overrules them."""
     for c in range(count):
-        if not candidates.taken[c]:
+        if candidates.taken[c] and candidates.piece[c] >= 0:
+            chosen[candidates.name[c]] = candidates.piece[c]
+    for c in range(count):
+        if not candidates.taken[c] or candidates.piece[c] >= 0:
             continue
         i = candidates.name[c]
-        piece = candidates.piece[c]
-        if piece >= 0:
-            chosen[i] = piece
-            continue
+        barred = -1 - candidates.piece[c]
+        state.chosen_barred[i] = barred
         while i >= 0:
-            name_minimum(names, curves, state, i, state.q[i], BUY if piece == -1 - SELL else SELL)
-            chosen[i] = state.preferred[i]
+            name_minimum(names, curves, state, i, state.q[i], barred)
+            chosen[i] = state.piece[i]
             i = names.group_next[i]
 
 
 @inner
-def _propose(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    state: State,
-    multipliers: Multipliers,
-    candidates: Candidates,
-    table: Floats,
-    threshold: float,
-) -> bool:
+def weigh_counts(shape: Shape, m: Multipliers) -> None:
+    """Let flips feel rows that jump: leaving the end by one costs what their damping says."""
+    for r in range(shape.size):
+        if m.kind[r] < TRADES:
+            continue
+        above = m.value[r] - m.upper[r]
+        below = m.value[r] - m.lower[r]
+        if m.theta[r] > 0.0 or above > 0.0:
+            m.fixed[r], m.gradient[r] = False, above
+        elif m.theta[r] < 0.0 or below < 0.0:
+            m.fixed[r], m.gradient[r] = False, below
+
+
+@hidden
+def propose(shape: Shape, work: Workspace, table: Floats, threshold: float) -> bool:
     """Flip `chosen` where the model promises most; False when it promises nothing.
 
     Needs q, the minimisers of the chosen pieces, gradient and Hessian; overwrites minimisers.
     """
-    for x in range(account.n):
-        candidates.weight[x] = state.weight[x]
-    for x in range(account.n):
-        candidates.phi[x] = state.phi[x]
-    count = _collect(account, names, curves, state, candidates, threshold)
-    if count == 0 or not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
+    state, m, candidates = work.state, work.multipliers, work.candidates
+    copy_to(candidates.weight, state.weight, shape.n)
+    copy_to(candidates.phi, state.phi, shape.n)
+    count = _collect(shape, work, threshold)
+    if shape.has_counts:
+        weigh_counts(shape, m)
+    if count == 0 or not factorise(m.hessian, m.first, m.fixed, m.factor):
         return False
     for c in range(count):
-        _image(names, entries, curves, state, multipliers, candidates, table, c)
-    for x in range(candidates.residual.shape[0]):
-        candidates.residual[x] = multipliers.gradient[x]
-    solve_lower(multipliers.factor, candidates.residual)
+        _image(shape, work, table, c)
+    copy_to(candidates.residual, m.gradient, shape.size)
+    solve_lower(m.factor, m.first, candidates.residual)
     if best_flips(candidates, count) > -_WORTH:
         return False
-    _apply_flips(names, curves, state, candidates, state.chosen, count)
+    _apply_flips(work.names, work.curves, state, candidates, state.chosen, count)
     return True
 
 
-@inner
+@hidden
+def keep(shape: Shape, work: Workspace) -> None:
+    """The chosen pieces, their minimisers and multipliers are the best answer so far."""
+    state, answer = work.state, work.answer
+    for i in range(shape.n):
+        answer.piece[i] = state.chosen[i]
+        answer.weight[i] = state.weight[i]
+    copy_to(answer.theta, work.multipliers.theta, shape.size)
+    copy_to(answer.risk_price, work.accounts.risk_price, shape.n_accounts)
+
+
+@hidden
+def keep_bound(shape: Shape, work: Workspace) -> None:
+    """The multipliers at work give the best bound so far."""
+    copy_to(work.answer.bound_theta, work.multipliers.theta, shape.size)
+    copy_to(work.answer.bound_risk_price, work.accounts.risk_price, shape.n_accounts)
+
+
+@hidden
+def choose_minimisers(shape: Shape, work: Workspace) -> None:
+    """Fix each name on the piece of its minimum over every branch."""
+    state = work.state
+    for i in range(shape.n):
+        state.chosen[i] = state.piece[i]
+        state.chosen_barred[i] = state.barred[i]
+
+
+@part
 def search(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    state: State,
-    multipliers: Multipliers,
-    answer: Answer,
-    candidates: Candidates,
-    table: Floats,
-    options: SolveOptions,
+    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, bound: float, target: float
 ) -> Found:
-    """Fill `answer` with the best choice of branches found and the best bound's multipliers."""
-    n = account.n
-    theta = multipliers.theta
-    bound = maximise(
-        account, names, entries, curves, state, multipliers, table, True, _RELAXED_STEPS, _RELAXED_TOLERANCE
-    )
-    for x in range(answer.bound_theta.shape[0]):
-        answer.bound_theta[x] = theta[x]
-    for x in range(n):
-        state.chosen[x] = state.preferred[x]
+    """Fill `answer` with the best choice of branches found and the best bound's multipliers.
+
+    Starts from the minimisers over every branch at `theta`; `bound` is the best bound so far, whose
+    multipliers are kept. target: gap at which to stop.
+    """
+    names, curves, state = work.names, work.curves, work.state
+    choose_minimisers(shape, work)
     cost = 1e300
     solves = 0
     # The relaxed maximum often sits on a kink, so its minimisers are mended before the first solve.
-    _propose(account, names, entries, curves, state, multipliers, candidates, table, _FIRST_THRESHOLD)
+    propose(shape, work, table, _FIRST_THRESHOLD)
     while solves < options.solves_max:
-        maximise(
-            account, names, entries, curves, state, multipliers, table, False, _FIXED_STEPS, _FIXED_TOLERANCE
-        )
+        maximise(shape, work, table, False, _FIXED_STEPS, _FIXED_TOLERANCE)
         solves += 1
-        trial = answer_cost(account, names, state, multipliers)
+        trial = answer_cost(shape, work)
         improved = trial < cost - _WORTH
         if trial < cost:
             cost = trial
-            for x in range(n):
-                answer.piece[x] = state.chosen[x]
-            for x in range(n):
-                answer.weight[x] = state.weight[x]
-            for x in range(answer.theta.shape[0]):
-                answer.theta[x] = theta[x]
-        here = all_minima(account, names, curves, state, state.q)
-        here += multiplier_terms(account, multipliers, theta)
+            keep(shape, work)
+        here = minima(shape, work, work.multipliers.theta, state.q, True)
         if here > bound:
             bound = here
-            for x in range(answer.bound_theta.shape[0]):
-                answer.bound_theta[x] = theta[x]
-        if cost - bound <= options.gap_bps * 1e-4 or not improved:
+            keep_bound(shape, work)
+        if cost - bound <= target or not improved:
             break
-        chosen_minima(n, names, curves, state, state.q)
-        flipped = _propose(
-            account, names, entries, curves, state, multipliers, candidates, table, cost - here
-        )
-        if not flipped:
+        chosen_minima(shape.n, names, curves, state, state.q)
+        if not propose(shape, work, table, cost - here):
             break
     return Found(cost, bound, solves)

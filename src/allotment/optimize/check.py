@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner
+from allotment.compiled import hidden, inner
 from allotment.optimize.problem import Market, Problems
 from allotment.units import Bools, Index
 
 # The values of `Fault`: kernels do not read enumerations.
-_ACCOUNT, _NAME, _RISK, _LOT, _LIMITS, _ROW, _DUPLICATE = 1, 2, 3, 4, 5, 6, 7
+_ACCOUNT, _NAME, _RISK, _LOT, _LIMITS, _ROW, _DUPLICATE, _REGIME = 1, 2, 3, 4, 5, 6, 7, 8
+_BIG_KIND = 8  # the last of `RowKind`
 _LOTS_OVER_HELD = 1e-9  # Σ of lots may exceed the weight held by float rounding
 
 
-@inner
+@hidden
 def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> int:
     """The first fault of account a, as a Fault; 0 when there is none."""
     numbers = problem.risk_price[a] + problem.cash[a] + problem.cash_min[a] + problem.cash_max[a]
     numbers += problem.value_usd[a]
     charges = problem.trade_min[a] + problem.ticket_charge[a] + problem.lot_charge[a]
-    if not math.isfinite(numbers + charges) or problem.risk_price[a] <= 0.0:
+    charges += problem.holding_min[a]
+    if not math.isfinite(numbers + charges) or problem.value_usd[a] <= 0.0:
+        return _ACCOUNT
+    free_risk = problem.risk_price[a] == 0.0 and problem.te_max[a] == math.inf
+    if problem.risk_price[a] < 0.0 or free_risk or not problem.te_max[a] > 0.0:
+        return _ACCOUNT
+    if not problem.big_from[a] >= 0.0 or problem.holding_min[a] < 0.0:
         return _ACCOUNT
     if problem.cash_min[a] > problem.cash_max[a] or problem.trade_min[a] < 0.0:
         return _ACCOUNT
@@ -37,7 +44,20 @@ def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> 
     return _DUPLICATE if _has_duplicate(problem.asset_ix[first:last], asset_seen) else 0
 
 
-@inner
+@hidden
+def regimes_are_sound(problem: Problems, first: int, last: int) -> bool:
+    """Finite rates, ends the right way up."""
+    for g in range(first, last):
+        rates = problem.regime_short_rate[g] + problem.regime_long_rate[g] + problem.regime_constant[g]
+        if not math.isfinite(rates):
+            return False
+        for x in range(3):
+            if not problem.regime_lower[g, x] <= problem.regime_upper[g, x]:
+                return False
+    return True
+
+
+@hidden
 def _name_fault(market: Market, problem: Problems, i: int) -> int:
     asset = problem.asset_ix[i]
     variance = market.specific_variance[asset]
@@ -47,9 +67,11 @@ def _name_fault(market: Market, problem: Problems, i: int) -> int:
     if not math.isfinite(risk) or variance <= 0.0:
         return _RISK
     numbers = problem.benchmark[i] + problem.held[i] + problem.utility[i] + problem.half_spread[i]
-    numbers += problem.wash_exposed[i] + problem.young[i] + problem.step[i]
+    numbers += problem.wash_exposed[i] + problem.young[i] + problem.step[i] + problem.impact[i]
     least = min(problem.held[i], problem.half_spread[i], problem.step[i], problem.wash_exposed[i])
-    if not math.isfinite(numbers) or least < 0.0 or not problem.wash_cost[i] >= 0.0:
+    least = min(least, problem.young[i], problem.impact[i])
+    priced = problem.wash_cost[i] >= 0.0 and problem.young_cost[i] >= 0.0
+    if not math.isfinite(numbers) or least < 0.0 or not priced:
         return _NAME
     low = problem.weight_min[i]
     high = problem.weight_max[i]
@@ -58,19 +80,19 @@ def _name_fault(market: Market, problem: Problems, i: int) -> int:
     total = 0.0
     for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
         weight = problem.lot_weight[lot]
-        if not math.isfinite(weight + problem.lot_tax[lot]) or weight < 0.0:
+        if not math.isfinite(weight + problem.lot_tax[lot] + problem.lot_gain[lot]) or weight < 0.0:
             return _LOT
         total += weight
     return _LOT if total > problem.held[i] + _LOTS_OVER_HELD * (1.0 + problem.held[i]) else 0
 
 
-@inner
+@hidden
 def _row_is_sound(problem: Problems, r: int, n: int) -> bool:
     lower = problem.row_lower[r]
     upper = problem.row_upper[r]
     if not lower <= upper or lower == math.inf or upper == -math.inf:
         return False
-    if not 0.0 <= problem.row_price[r] < math.inf:
+    if not 0.0 <= problem.row_price[r] < math.inf or not 0 <= problem.row_kind[r] <= _BIG_KIND:
         return False
     for entry in range(problem.entries_from[r], problem.entries_from[r + 1]):
         inside = 0 <= problem.entry_name[entry] < n

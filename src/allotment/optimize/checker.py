@@ -1,92 +1,119 @@
 """An independent judge of answers: plain NumPy, nothing from the rest of the optimiser.
 
-It recomputes, for one account, which hard rules an answer breaks, what the answer costs, and the
-lower bound that its multipliers prove. It is slow and obvious on purpose. Columns are those of
-`problem.Market`, `problem.Problems` and `solution.Solutions`; any object with them will do.
+For one problem it recomputes which hard rules an answer breaks, what the answer costs, and the
+lower bound that its multipliers prove. Slow and obvious on purpose. Columns are those of
+`problem.Market`, `problem.Problems`, `solution.Solutions`; any object with them will do.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+TURNOVER, GAIN_SHORT, GAIN_LONG, GAIN, TAX, TRADES, HOLDINGS, BIG = range(1, 9)  # RowKind
+
 
 class Verdict(NamedTuple):
-    """What the judge found for one account."""
+    """What the judge found for one problem."""
 
     broken: tuple[str, ...]  # hard rules that the trades break, in words
-    objective: float  # recomputed cost of the trades
+    objective: float  # recomputed cost of the trades, as a fraction of the value of all accounts
     lower_bound: float  # recomputed from the multipliers
 
 
-def judge(
-    market: Any, problems: Any, solutions: Any, a: int, *, cash_price: float = 10.0, limit_price: float = 5.0
-) -> Verdict:
-    """The verdict on account a, whose status is SOLVED or RELAXED."""
-    p = problems.account(a)
-    names = slice(int(problems.names_from[a]), int(problems.names_from[a + 1]))
-    lots = slice(int(problems.lots_from[names.start]), int(problems.lots_from[names.stop]))
-    rows = slice(int(problems.rows_from[a]), int(problems.rows_from[a + 1]))
-    weight, bought, sold = solutions.weight[names], solutions.bought[names], solutions.sold[lots]
-    n = len(weight)
-    name_of_lot = np.repeat(np.arange(n), np.diff(p.lots_from))
-    row_of_entry = np.repeat(np.arange(len(p.row_lower)), np.diff(p.entries_from))
+def judge(market: Any, problems: Any, solutions: Any, j: int, options: Any) -> Verdict:
+    """The verdict on problem j, whose status is SOLVED or RELAXED; options: the `SolveOptions` used."""
+    p = problems.problems(j, j + 1)
+    first = int(problems.joint_from[j])
+    names = slice(int(problems.names_from[first]), int(problems.names_from[first]) + len(p.held))
+    lot = int(problems.lots_from[names.start])
+    w, bought = solutions.weight[names], solutions.bought[names]
+    sold = solutions.sold[lot : lot + len(p.lot_weight)]
+    share = p.value_usd / p.value_usd.sum()
+    account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
+    of_lot = np.repeat(np.arange(len(w)), np.diff(p.lots_from))
     group = market.group_ix[p.asset_ix]
-    sold_of_name = np.bincount(name_of_lot, sold, minlength=n)
-    cash = p.cash[0] + sold.sum() - bought.sum()
-    row_terms = p.entry_coefficient * weight[p.entry_name]
-    row_value = np.bincount(row_of_entry, row_terms, minlength=len(p.row_lower))
-    row_excess = _excess(row_value, p.row_lower, p.row_upper)
-    cash_excess = float(_excess(cash, p.cash_min[0], p.cash_max[0]))
-    limit_excess = _excess(weight, p.weight_min, p.weight_max)
-    traded = sold_of_name + bought
-    loss_sold = group[np.unique(name_of_lot[(sold > 0) & p.lot_is_loss])]
-    barred = ~p.lot_sellable | ~p.may_sell[name_of_lot] | (p.lot_is_loss & (p.young > 0)[name_of_lot])
-    blocked = ~p.may_buy | ((p.wash_exposed > 0) & np.isinf(p.wash_cost))
-    closed = (weight <= 1e-12) & (p.held > 0)
-    steps = np.divide(weight - p.held, p.step, out=np.zeros(n), where=p.step > 0)
+    broken = _broken(p, w, bought, sold, account, of_lot, group)
+    objective, gains = 0.0, np.zeros(3)
+    joint = np.zeros(len(p.row_kind))
+    for a in range(p.n_accounts):
+        mine = slice(int(p.names_from[a]), int(p.names_from[a + 1]))
+        cost, te2, counts = _account_cost(market, p, w, bought, sold, a, mine, account[of_lot] == a, options)
+        objective += share[a] * (cost + options.te_price * max(0.0, te2 - p.te_max[a] ** 2) / 2)
+        gains += share[a] * counts[[GAIN_SHORT, GAIN_LONG, GAIN]]
+        joint += share[a] * counts[p.row_kind]
+        for r in range(int(p.rows_from[a]), int(p.rows_from[a + 1])):
+            entries = slice(int(p.entries_from[r]), int(p.entries_from[r + 1]))
+            linear = p.entry_coefficient[entries] @ w[mine][p.entry_name[entries]]
+            value = linear if p.row_kind[r] == 0 else counts[p.row_kind[r]]
+            excess = 0.0 if p.row_joint[r] else _excess(value, p.row_lower[r], p.row_upper[r])
+            objective += share[a] * p.row_price[r] * excess
+    objective += np.sum((p.row_price * _excess(joint, p.row_lower, p.row_upper))[p.row_joint])
+    if len(p.regime_constant):
+        g = int(np.argmin(_excess(gains, p.regime_lower, p.regime_upper).max(axis=1)))
+        objective += (
+            p.regime_constant[g] + p.regime_short_rate[g] * gains[0] + p.regime_long_rate[g] * gains[1]
+        )
+    cases = range(int(solutions.cases_from[j]), int(solutions.cases_from[j + 1]))
+    proofs = [solutions.theta[solutions.theta_from[c] : solutions.theta_from[c + 1]] for c in cases]
+    bounds = [_bound(market, p, proof, g, share, account, group, options) for g, proof in enumerate(proofs)]
+    return Verdict(broken, float(objective), min(*bounds, float(objective)) if bounds else math.nan)
+
+
+def _broken(p: Any, w: Any, bought: Any, sold: Any, account: Any, of_lot: Any, group: Any) -> tuple[str, ...]:
+    """The hard rules that the trades break."""
+    out = np.bincount(of_lot, sold, minlength=len(w))
+    traded, closed = out + bought, (w <= 1e-12) & (p.held > 0)
+    steps = np.divide(w - p.held, p.step, out=np.zeros(len(w)), where=p.step > 0)
+    barred = p.lot_is_loss & ((p.young > 0) & np.isinf(p.young_cost))[of_lot]
+    loss_sold = group[np.unique(of_lot[(sold > 0) & p.lot_is_loss])]
+    before = np.concatenate([[False], (sold < p.lot_weight - 1e-12)[:-1] & (of_lot[:-1] == of_lot[1:])])
+    small = (traded > 0) & ~closed & (w < p.holding_min[account] - 1e-10)
     rules = {
         "sells more than a lot holds": (sold < 0) | (sold > p.lot_weight + 1e-12),
-        "sells a lot that may not be sold": (sold > 0) & barred,
-        "weights do not follow from the trades": np.abs(p.held + bought - sold_of_name - weight) > 1e-10,
-        "is short": weight < 0,
-        "buys a blocked name": (bought > 0) & blocked,
+        "sells a lot that may not be sold": (sold > 0) & (~p.lot_sellable | ~p.may_sell[of_lot] | barred),
+        "sells lots out of order": (sold > 1e-12) & before & p.in_order[account][of_lot],
+        "weights do not follow from the trades": np.abs(p.held + bought - out - w) > 1e-10,
+        "is short": w < 0,
+        "buys a blocked name": (bought > 0) & (~p.may_buy | ((p.wash_exposed > 0) & np.isinf(p.wash_cost))),
         "sells a loss and buys its group": np.isin(group[bought > 0], loss_sold),
-        "trades less than the smallest trade": (traded > 0) & (traded < p.trade_min[0] - 1e-10) & ~closed,
+        "trades less than the smallest trade": (traded > 0)
+        & (traded < p.trade_min[account] - 1e-10)
+        & ~closed,
+        "leaves less than the smallest holding": small,
         "trades a fraction of a step": (np.abs(steps - np.round(steps)) * p.step > 1e-10) & ~closed,
-        "hides a relaxation of cash": abs(cash_excess - abs(solutions.cash_relaxation[a])) > 2e-9,
-        "hides a relaxation of limits": abs(limit_excess.sum() - solutions.limit_relaxation[a]) > 2e-9,
-        "hides a relaxation of a row": np.abs(row_excess - np.abs(solutions.row_relaxation[rows])) > 2e-9,
     }
-    broken = tuple(rule for rule, cases in rules.items() if np.any(cases))
-    active = weight - p.benchmark
-    B, d = market.loadings[p.asset_ix], market.specific_variance[p.asset_ix]
-    risk = p.risk_price[0] / 2 * (np.sum((B.T @ active) ** 2) + np.sum(d * active**2))
-    tax = np.sum(p.lot_tax * sold)
-    cost = np.sum(p.half_spread * traded) + p.ticket_charge[0] * np.sum(traded > 0)
-    cost += p.lot_charge[0] * np.sum(sold > 0)
-    washed = np.minimum(bought, p.wash_exposed)
-    cost += np.sum(p.wash_cost[washed > 0] * washed[washed > 0])
-    cost += cash_price * cash_excess + limit_price * limit_excess.sum() + np.sum(p.row_price * row_excess)
-    objective = risk + tax + cost - np.sum(p.utility * weight)
-    pi, mu = solutions.factor_price[a], solutions.cash_price[a]
-    nu = solutions.row_multiplier[rows]
-    q = B @ pi + mu - p.utility
-    np.add.at(q, p.entry_name, p.entry_coefficient * nu[row_of_entry])
-    whole = p.held.sum() + p.cash[0]
-    terms = -pi @ (B.T @ p.benchmark) - pi @ pi / (2 * p.risk_price[0])
-    terms -= _support(np.array([mu]), whole - p.cash_max, whole - p.cash_min)
-    terms -= _support(nu, p.row_lower, p.row_upper)
-    over = np.any(np.abs(nu) > p.row_price * (1 + 1e-12)) or abs(mu) > cash_price * (1 + 1e-12)
-    curvature = p.risk_price[0] * d
-    modes = np.zeros((2, int(group.max()) + 1))  # a group sells losses or buys, never both
-    for i in range(n):
-        for mode in (0, 1):
-            modes[mode, group[i]] += _name_minimum(p, i, q[i], curvature[i], mode == 0, limit_price)
-    terms += modes.min(axis=0).sum()
-    return Verdict(broken, float(objective), -math.inf if over else float(terms))
+    return tuple(rule for rule, cases in rules.items() if np.any(cases))
+
+
+def _account_cost(
+    market: Any, p: Any, w: Any, bought: Any, sold: Any, a: int, mine: slice, lots: Any, options: Any
+) -> tuple[float, float, Any]:
+    """Cost of one account's trades without rows, its squared tracking error, what rows may count."""
+    x, b, s, wt, tax = w[mine], bought[mine], sold[lots], p.lot_gain[lots], p.lot_tax[lots]
+    of_lot = np.repeat(np.arange(len(x)), np.diff(p.lots_from[mine.start : mine.stop + 1]))
+    out = np.bincount(of_lot, s, minlength=len(x))
+    lost = np.bincount(of_lot, s * p.lot_is_loss[lots], minlength=len(x))
+    active = x - p.benchmark[mine]
+    B, d = market.loadings[p.asset_ix[mine]], market.specific_variance[p.asset_ix[mine]]
+    te2 = float(np.sum((B.T @ active) ** 2) + np.sum(d * active**2))
+    traded = out + b > 0
+    cost = p.risk_price[a] / 2 * te2 + tax @ s + p.half_spread[mine] @ (out + b) - p.utility[mine] @ x
+    cost += p.ticket_charge[a] * traded.sum() + p.lot_charge[a] * np.sum(s > 0)
+    cost += p.impact[mine] @ (x - p.held[mine]) ** 2
+    for first, per_unit, amount in ((p.wash_exposed, p.wash_cost, b), (p.young, p.young_cost, lost)):
+        washed = np.minimum(amount, first[mine])
+        cost += np.sum(per_unit[mine][washed > 0] * washed[washed > 0])
+    cash = p.cash[a] + s.sum() - b.sum()
+    cost += options.cash_price * _excess(cash, p.cash_min[a], p.cash_max[a])
+    cost += options.limit_price * np.sum(_excess(x, p.weight_min[mine], p.weight_max[mine]))
+    long = p.lot_is_long[lots]
+    short_gain, long_gain = np.sum((wt * s)[~long]), np.sum((wt * s)[long])
+    counts = [0, (out + b).sum() / 2, short_gain, long_gain, short_gain + long_gain, tax @ s]
+    return float(cost), te2, np.array([*counts, traded.sum(), np.sum(x > 0), x[x > p.big_from[a]].sum()])
 
 
 def _excess(value: Any, lower: Any, upper: Any) -> Any:
@@ -94,66 +121,155 @@ def _excess(value: Any, lower: Any, upper: Any) -> Any:
     return np.maximum(0.0, np.maximum(lower - value, value - upper))
 
 
-def _support(multiplier: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
-    """Σ upper × multiplier⁺ − lower × multiplier⁻; an infinite end counts only if it is used."""
-    up, down = multiplier > 0, multiplier < 0
-    return float(np.sum(upper[up] * multiplier[up]) + np.sum(lower[down] * multiplier[down]))
+def _bound(
+    market: Any, p: Any, proof: Any, g: int, share: Any, account: Any, group: Any, options: Any
+) -> float:
+    """The value of the dual function at a case's multipliers."""
+    k, n_accounts = market.loadings.shape[1], p.n_accounts
+    theta, kappa = proof[:-n_accounts], proof[-n_accounts:] * share
+    q, charge = -p.utility * share[account], np.zeros((n_accounts, 9))
+    total, at = 0.0, 0
+    shared = [r for r in range(len(p.row_kind)) if p.row_joint[r]]
+    for a in range(n_accounts):
+        mine = slice(int(p.names_from[a]), int(p.names_from[a + 1]))
+        B, pi, mu = market.loadings[p.asset_ix[mine]], theta[at : at + k], theta[at + k]
+        whole = p.held[mine].sum() + p.cash[a]
+        total -= pi @ (B.T @ p.benchmark[mine]) + pi @ pi / (2 * kappa[a])
+        total -= _support(mu, whole - p.cash_max[a], whole - p.cash_min[a], share[a] * options.cash_price)
+        over = kappa[a] - share[a] * p.risk_price[a]
+        if math.isfinite(p.te_max[a]):
+            total -= (
+                over * p.te_max[a] ** 2 / 2 if 0 <= over <= share[a] * options.te_price * 1.001 else math.inf
+            )
+        q[mine] += B @ pi + mu
+        at += k + 1
+        for r in range(int(p.rows_from[a]), int(p.rows_from[a + 1])):
+            if r in shared:
+                continue
+            total -= _support(theta[at], p.row_lower[r], p.row_upper[r], share[a] * p.row_price[r])
+            entries = slice(int(p.entries_from[r]), int(p.entries_from[r + 1]))
+            np.add.at(q, mine.start + p.entry_name[entries], p.entry_coefficient[entries] * theta[at])
+            charge[a, p.row_kind[r]] += theta[at]
+            at += 1
+    ends = [(p.row_kind[r], p.row_lower[r], p.row_upper[r], p.row_price[r]) for r in shared]
+    short = long = 0.0
+    if len(p.regime_constant):
+        total, short, long = total + p.regime_constant[g], p.regime_short_rate[g], p.regime_long_rate[g]
+        regime = zip((GAIN_SHORT, GAIN_LONG, GAIN), p.regime_lower[g], p.regime_upper[g], strict=True)
+        ends += [(kind, low, high, options.regime_price) for kind, low, high in regime]
+    for (kind, low, high, price), multiplier in zip(ends, theta[at:], strict=True):
+        total -= _support(multiplier, low, high, price)
+        charge[:, kind] += multiplier * share
+    year = np.where(p.lot_is_long, long, short) * p.lot_gain
+    modes = np.zeros((2, int(group.max()) + 1))  # a group sells losses or buys, never both
+    for i in range(len(q)):
+        a = account[i]
+        d = (kappa[a] * market.specific_variance[p.asset_ix[i]], share[a] * p.impact[i])
+        for mode in (0, 1):
+            way = _name_minimum(p, i, a, q[i], d, share[a], charge[a], year, mode == 0, options.limit_price)
+            modes[mode, group[i]] += way
+    return float(total + modes.min(axis=0).sum())
 
 
-def _name_minimum(p: Any, i: int, q: float, curvature: float, losses: bool, limit_price: float) -> float:
-    """Least curvature/2 (w−b)² + q w + cost(w): with loss sales and no purchase, or the reverse."""
-    held, least, ticket = p.held[i], p.trade_min[0], p.ticket_charge[0]
+def _support(multiplier: float, lower: float, upper: float, price: float) -> float:
+    """upper × multiplier⁺ − lower × multiplier⁻; infinite beyond the price of relaxing."""
+    if abs(multiplier) > price * (1 + 1e-12):
+        return math.inf
+    return 0.0 if multiplier == 0 else multiplier * (upper if multiplier > 0 else lower)
+
+
+def _sales(p: Any, i: int, a: int, price: Any, lots: Any, losses: bool) -> list[tuple[float, list[Any]]]:
+    """Ways to sell: a fixed fee and corners (weight left, cost) of a polygon that starts at held."""
+    ways = []
+    young = p.young[i] if math.isfinite(p.young_cost[i]) else 0.0
+    caps = [(math.inf, 0.0, 0.0)] if losses else [(0.0, 0.0, 0.0)]
+    if losses and young > 0:
+        caps = [(young, p.young_cost[i], 0.0), (math.inf, 0.0, young * p.young_cost[i])]
+    for cap, washed, fee in caps:
+        per_unit = price[lots] + washed * p.lot_is_loss[lots]
+        left, corners, weight, cost = cap, [(p.held[i], 0.0)], p.held[i], 0.0
+        for x in lots if p.in_order[a] else lots[np.argsort(per_unit, kind="stable")]:
+            size = p.lot_weight[x]
+            if p.lot_is_loss[x]:
+                size = min(size, left)
+                left -= size
+            if size > 0:
+                weight, cost = weight - size, cost + size * (price[x] + washed * p.lot_is_loss[x])
+                corners.append((0.0 if abs(weight) < 1e-12 else weight, cost))
+            if p.in_order[a] and p.lot_is_loss[x] and size < p.lot_weight[x]:
+                break
+        ways.append((fee, corners))
+    return ways
+
+
+def _name_minimum(
+    p: Any, i: int, a: int, q: float, d: Any, share: float, charge: Any, year: Any, losses: bool, limit: float
+) -> float:
+    """Least risk + q w + cost(w): with loss sales and no purchase, or the reverse."""
+    held, least, low, high = p.held[i], p.trade_min[a], p.weight_min[i], p.weight_max[i]
     lots = np.arange(p.lots_from[i], p.lots_from[i + 1])
-    every = lots[p.lot_sellable[lots] & p.may_sell[i] & ~(p.lot_is_loss[lots] & (p.young[i] > 0))]
-    chosen = every if losses else every[~p.lot_is_loss[every]]
-    rate = p.lot_tax[chosen] + p.half_spread[i] + p.lot_charge[0] / p.lot_weight[chosen]
-    order = np.argsort(rate, kind="stable")
-    size = p.lot_weight[chosen][order]
-    point = held - np.concatenate([[0.0], np.cumsum(size)])  # weights at which lots end
-    point[np.abs(point) < 1e-12] = 0.0
-    cost = ticket + np.concatenate([[0.0], np.cumsum(size * rate[order])])
-    # Linear stretches of the cost curve: allowed low and high, then two points (w, cost) on it.
-    top = np.minimum(point[:-1], held - least)
-    stretches = list(zip(point[1:], top, point[1:], cost[1:], point[:-1], cost[:-1], strict=True))
-    if len(size) and point[-1] == 0.0:  # closing out is exempt from the smallest trade
-        stretches.append((0.0, 0.0, 0.0, cost[-1], 0.0, cost[-1]))
-    blocked = p.wash_exposed[i] > 0 and math.isinf(p.wash_cost[i])
-    if not losses and p.may_buy[i] and not blocked:
-        exposed = p.wash_exposed[i] if p.wash_cost[i] > 0 else 0.0
-        wash = p.wash_cost[i] if exposed > 0 else 0.0
-        most = max(held, p.weight_max[i])
-        edge = min(held + exposed, most)
-        spread = p.half_spread[i]
-        at_edge = ticket + (spread + wash) * (edge - held)
-        at_most = at_edge + spread * (most - edge)
-        stretches.append((held + least, edge, held, ticket, edge, at_edge))
-        stretches.append((max(edge, held + least), most, edge, at_edge, most, at_most))
-    outside = _excess(held, p.weight_min[i], p.weight_max[i]) > 1e-12
-    points = [(held, 0.0)]
-    # Limits that are broken today may stay so at a price: hold, or sell all that can be sold.
-    if outside and held - point[-1] >= max(least, 1e-12) and len(chosen) == len(every):
-        points.append((point[-1], cost[-1]))
+    barred = p.lot_is_loss[lots] & (p.young[i] > 0) & math.isinf(p.young_cost[i])
+    usable = p.lot_sellable[lots] & p.may_sell[i] & ~barred
+    lots = lots[np.cumprod(usable).astype(bool)] if p.in_order[a] else lots[usable]
+    rate = p.lot_tax[lots] + p.half_spread[i] + p.lot_charge[a] / p.lot_weight[lots] + year[lots]
+    gain = charge[GAIN] + np.where(p.lot_is_long[lots], charge[GAIN_LONG], charge[GAIN_SHORT])
+    price = np.zeros(len(p.lot_tax))
+    price[lots] = (
+        share * rate + charge[TURNOVER] / 2 + gain * p.lot_gain[lots] + charge[TAX] * p.lot_tax[lots]
+    )
     best = math.inf
-    for low, high, left, cost_left, right, cost_right in stretches:
-        low, high = max(low, p.weight_min[i]), min(high, p.weight_max[i])
-        if low > high + 1e-12:
-            continue
-        slope = (cost_right - cost_left) / (right - left) if right > left else 0.0
-        wanted = p.benchmark[i] - (q + slope) / curvature
-        nearest = min(max(wanted, low), max(low, high))
-        for w in _tradable(nearest, low, high, held, p.step[i]):
-            risk = curvature / 2 * (w - p.benchmark[i]) ** 2
-            best = min(best, risk + q * w + cost_left + slope * (w - left))
-    for w, paid in points:
-        excess = _excess(w, p.weight_min[i], p.weight_max[i])
-        risk = curvature / 2 * (w - p.benchmark[i]) ** 2
-        best = min(best, risk + q * w + paid + limit_price * excess)
-    return float(best)
+
+    def at(w: float, cost: float) -> None:
+        nonlocal best
+        cost += charge[HOLDINGS] * (w > 0) + charge[BIG] * w * (w > p.big_from[a])
+        risk = d[0] / 2 * (w - p.benchmark[i]) ** 2 + d[1] * (w - held) ** 2
+        best = min(best, risk + q * w + cost)
+
+    def stretch(bottom: float, top: float, one: Any, two: Any, fixed: float) -> None:
+        bottom, top = max(bottom, low), min(top, high)
+        slope = (two[1] - one[1]) / (two[0] - one[0]) if two[0] != one[0] else 0.0
+        if bottom <= 0.0 <= top + 1e-12:
+            at(0.0, fixed + one[1] + slope * (0.0 - one[0]))
+        for x, y in ((bottom, min(top, p.big_from[a])), (max(bottom, p.big_from[a]), top)):
+            x = max(x, p.holding_min[a])
+            if x > y + 1e-12:
+                continue
+            tilt = q + slope + charge[BIG] * (y > p.big_from[a]) - 2 * d[1] * held
+            wanted = (d[0] * p.benchmark[i] - tilt) / (d[0] + 2 * d[1])
+            for w in _tradable(min(max(wanted, x), max(x, y)), x, y, held, p.step[i]):
+                at(w, fixed + one[1] + slope * (w - one[0]))
+
+    excess = float(_excess(held, low, high))
+    excess = excess if excess > 1e-12 else 0.0
+    at(held, share * limit * excess)
+    trade = share * p.ticket_charge[a] + charge[TRADES]
+    for fee, corners in _sales(p, i, a, price, lots, losses) if len(lots) else []:
+        for one, two in pairwise(corners):
+            stretch(two[0], min(one[0], held - least), one, two, trade + share * fee)
+        end, cost = corners[-1]
+        if end == 0.0 and low <= 0.0:  # closing out is exempt from the smallest trade
+            at(0.0, trade + share * fee + cost)
+        if end > 0.0 and p.step[i] >= 1e-7:  # whole steps of what can be sold
+            end = held - math.floor((held - end) / p.step[i] + 1e-7) * p.step[i]
+            cost = float(np.interp(end, *np.array(corners[::-1]).T))
+        whole = len(corners) > len(lots) and held - end >= max(least, 1e-12)
+        if excess and whole and (end <= 0.0 or end >= p.holding_min[a]):
+            at(end, trade + share * fee + cost + share * limit * float(_excess(end, low, high)))
+    if not losses and p.may_buy[i] and not (p.wash_exposed[i] > 0 and math.isinf(p.wash_cost[i])):
+        wash = share * p.wash_cost[i] if p.wash_exposed[i] > 0 else 0.0
+        edge, most = min(held + p.wash_exposed[i], max(held, high)), max(held, high)
+        spread = share * p.half_spread[i] + charge[TURNOVER] / 2
+        start, middle = (held, 0.0), (edge, (spread + wash) * (edge - held))
+        stretch(held + least, edge, start, middle, trade)
+        stretch(
+            max(edge, held + least), most, middle, (most + 1.0, middle[1] + spread * (most + 1 - edge)), trade
+        )
+    return best
 
 
 def _tradable(w: float, low: float, high: float, held: float, step: float) -> tuple[float, ...]:
     """The weights next to w, inside [low, high], that whole steps from what is held reach."""
-    if step < 1e-7 or w == 0.0:  # closing out may carry the odd fraction
+    if step < 1e-7:
         return (w,)
     below = held + math.floor((w - held) / step + 1e-7) * step
     return tuple(x for x in (below, below + step) if low - 1e-12 <= x <= high + 1e-12)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner
-from allotment.optimize.curves import BUY, DUST, SELL, piece_cost, piece_minimum
+from allotment.compiled import hidden, inner
+from allotment.optimize.curves import BUY, DUST, SELL, STEP_DUST, TINY_STEP, piece_cost, piece_minimum
 from allotment.optimize.dual import multiplier_terms, prices
-from allotment.optimize.steps import STEP_DUST, TINY_STEP
-from allotment.optimize.workspace import Account, Curves, Entries, Multipliers, Names
+from allotment.optimize.measures import price_kinds
+from allotment.optimize.workspace import Curves, Names, Shape, Workspace
 from allotment.units import Floats
 
 
@@ -23,8 +23,8 @@ def _at(names: Names, curves: Curves, i: int, piece: int, q: float, weight: floa
     if weight < curves.low[piece] - DUST or weight > curves.high[piece] + DUST:
         return 1e300
     weight = min(max(weight, curves.low[piece]), curves.high[piece])
-    active = weight - names.benchmark[i]
-    held_cost: float = 0.5 * names.curvature[i] * active * active + q * weight
+    apart = weight - names.center[i]
+    held_cost: float = 0.5 * names.curvature[i] * apart * apart + q * weight
     return held_cost + piece_cost(curves, piece, weight)
 
 
@@ -49,25 +49,18 @@ def _name_minimum(names: Names, curves: Curves, i: int, q: float, barred: int) -
     return best
 
 
-@inner
-def lattice_bound(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    table: Floats,
-    theta: Floats,
-    q: Floats,
-) -> float:
+@hidden
+def lattice_bound(shape: Shape, work: Workspace, table: Floats, theta: Floats, q: Floats) -> float:
     """D(theta) over tradable weights; overwrites q."""
-    prices(account.n, names.asset, entries, table, theta, q)
-    total = multiplier_terms(account, multipliers, theta)
-    for i in range(account.n):
+    names, curves = work.names, work.curves
+    price_kinds(shape, work, theta)
+    prices(shape, work.accounts, names, work.entries, table, theta, q)
+    total = multiplier_terms(shape, work.multipliers, theta)
+    for i in range(shape.n):
         q[i] -= names.utility[i]
         if not names.in_group[i]:
             total += _name_minimum(names, curves, i, q[i], -1)
-    for g in range(account.n_groups):
+    for g in range(shape.n_groups):
         sell = 0.0
         buy = 0.0
         i = names.group_head[g]

@@ -1,140 +1,285 @@
-"""One account's columns into the workspace."""
+"""One problem's columns into the workspace."""
 
 from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner
+from allotment.compiled import hidden, inner, part
 from allotment.optimize.problem import Market, Problems, SolveOptions
-from allotment.optimize.workspace import Account, Entries, Lots, Multipliers, Names, Workspace
+from allotment.optimize.workspace import (
+    Accounts,
+    Lots,
+    Multipliers,
+    Names,
+    Shape,
+    Workspace,
+)
 from allotment.units import Index
 
+# The values of `RowKind`: kernels do not read enumerations.
+LINEAR, TURNOVER, GAIN_SHORT, GAIN_LONG, GAIN, TAX, TRADES, HOLDINGS, BIG = 0, 1, 2, 3, 4, 5, 6, 7, 8
+_ROW_DAMPING = 1e-3  # a row without a free name has no curvature, and rows may add up to Σw
 
-@inner
-def load(market: Market, problem: Problems, work: Workspace, options: SolveOptions, a: int) -> Account:
-    """Fill names, lots, entries and the ends of the rows; returns the account's numbers."""
-    _load_names(market, problem, work.names, a)
-    n = problem.names_from[a + 1] - problem.names_from[a]
+
+@part
+def load(market: Market, problem: Problems, work: Workspace, options: SolveOptions, j: int) -> Shape:
+    """Fill names, lots, entries and the ends of the rows; returns the problem's numbers."""
     k = market.loadings.shape[1]
-    _load_ends(market, problem, work.multipliers, options, a)
-    _load_entries(problem, work.entries, a, k)
-    _load_lots(problem, work.lots, a)
-    n_groups = _link_groups(market.group_ix, work.names, work.group_last, n)
-    return Account(
+    accounts = work.accounts
+    first, last = problem.joint_from[j], problem.joint_from[j + 1]
+    whole = 0.0
+    for a in range(first, last):
+        whole += problem.value_usd[a]
+    n, offset, has_limit = 0, 0, False
+    for a in range(first, last):
+        at = a - first
+        accounts.start[at], accounts.offset[at] = n, offset
+        share = 1.0 if last - first == 1 else problem.value_usd[a] / whole
+        accounts.share[at] = share
+        accounts.risk_price[at] = accounts.own_risk_price[at] = share * problem.risk_price[a]
+        accounts.te_max[at] = problem.te_max[a]
+        has_limit = has_limit or problem.te_max[a] < math.inf
+        accounts.trade_min[at] = problem.trade_min[a]
+        accounts.holding_min[at] = problem.holding_min[a]
+        accounts.big_from[at] = problem.big_from[a]
+        accounts.ticket_charge[at] = share * problem.ticket_charge[a]
+        accounts.lot_charge[at] = share * problem.lot_charge[a]
+        accounts.limit_price[at] = share * options.limit_price
+        accounts.in_order[at] = problem.in_order[a]
+        accounts.kind_price[at, :] = 0.0
+        accounts.kind_built[at, :] = 0.0
+        accounts.charged[at] = (
+            problem.trade_min[a] > 0.0 or problem.ticket_charge[a] > 0.0 or problem.holding_min[a] > 0.0
+        )
+        accounts.parts_holdings[at] = problem.holding_min[a] > 0.0
+        accounts.parts_big[at] = False
+        offset += k + 1
+        for r in range(problem.rows_from[a], problem.rows_from[a + 1]):
+            offset += 0 if problem.row_joint[r] else 1
+        n += problem.names_from[a + 1] - problem.names_from[a]
+    accounts.start[last - first] = n
+    size, has_kinds, has_counts = _load_ends(market, problem, work, options, j, offset)
+    _load_entries(problem, work, first, last, k)
+    _load_names(market, problem, work.names, accounts, first, last)
+    _load_lots(problem, work.lots, accounts, first, last)
+    return Shape(
         n,
-        n_groups,
+        last - first,
+        _link_groups(market.group_ix, work.names, work.group_last, n),
         k,
-        problem.risk_price[a],
-        problem.trade_min[a],
-        problem.ticket_charge[a],
-        problem.lot_charge[a],
-        options.cash_price,
-        options.limit_price,
+        size,
+        has_kinds,
+        has_counts,
+        has_limit,
+        problem.regimes_from[j + 1] - problem.regimes_from[j],
+        problem.regimes_from[j],
+        0.0,
+        0.0,
     )
 
 
-@inner
-def _load_names(market: Market, problem: Problems, names: Names, a: int) -> None:
-    first = problem.names_from[a]
-    for i in range(problem.names_from[a + 1] - first):
-        name = first + i
-        asset = problem.asset_ix[name]
-        names.asset[i] = asset
-        names.benchmark[i] = problem.benchmark[name]
-        names.held[i] = problem.held[name]
-        names.utility[i] = problem.utility[name]
-        names.curvature[i] = problem.risk_price[a] * market.specific_variance[asset]
-        names.slack[i] = 1.0 / names.curvature[i]
-        names.half_spread[i] = problem.half_spread[name]
-        names.weight_min[i] = problem.weight_min[name]
-        names.weight_max[i] = problem.weight_max[name]
-        exposed = problem.wash_exposed[name]
-        names.wash_exposed[i] = exposed
-        names.wash_cost[i] = problem.wash_cost[name]
-        names.may_buy[i] = problem.may_buy[name] and not (
-            exposed > 0.0 and math.isinf(problem.wash_cost[name])
-        )
-        names.step[i] = problem.step[name]
-
-
-@inner
-def _load_ends(
-    market: Market, problem: Problems, multipliers: Multipliers, options: SolveOptions, a: int
+@hidden
+def _load_names(
+    market: Market, problem: Problems, names: Names, accounts: Accounts, first: int, last: int
 ) -> None:
-    k = market.loadings.shape[1]
-    multipliers.benchmark_value[:] = 0.0
-    whole = problem.cash[a]
-    for name in range(problem.names_from[a], problem.names_from[a + 1]):
-        whole += problem.held[name]
-        for f in range(k):
-            loading = market.loadings[problem.asset_ix[name], f]
-            multipliers.benchmark_value[f] += problem.benchmark[name] * loading
-    multipliers.lower[k] = whole - problem.cash_max[a]
-    multipliers.upper[k] = whole - problem.cash_min[a]
-    multipliers.price[k] = options.cash_price
-    first = problem.rows_from[a]
-    for r in range(first, problem.rows_from[a + 1]):
-        row = k + 1 + r - first
-        multipliers.lower[row] = problem.row_lower[r]
-        multipliers.upper[row] = problem.row_upper[r]
-        multipliers.price[row] = problem.row_price[r]
+    i = 0
+    for a in range(first, last):
+        share = accounts.share[a - first]
+        for name in range(problem.names_from[a], problem.names_from[a + 1]):
+            asset = problem.asset_ix[name]
+            names.account[i] = a - first
+            names.asset[i] = asset
+            names.benchmark[i] = problem.benchmark[name]
+            names.held[i] = problem.held[name]
+            names.utility[i] = share * problem.utility[name]
+            names.specific[i] = market.specific_variance[asset]
+            names.impact[i] = share * problem.impact[name]
+            names.half_spread[i] = share * problem.half_spread[name]
+            names.weight_min[i] = problem.weight_min[name]
+            names.weight_max[i] = problem.weight_max[name]
+            exposed = problem.wash_exposed[name]
+            names.wash_exposed[i] = exposed
+            names.wash_cost[i] = share * problem.wash_cost[name]
+            finite = problem.young[name] > 0.0 and 0.0 < problem.young_cost[name] < math.inf
+            names.young[i] = problem.young[name] if finite else 0.0
+            names.young_cost[i] = share * problem.young_cost[name] if finite else 0.0
+            names.may_buy[i] = problem.may_buy[name] and not (
+                exposed > 0.0 and math.isinf(problem.wash_cost[name])
+            )
+            names.step[i] = problem.step[name]
+            i += 1
 
 
 @inner
-def _load_entries(problem: Problems, entries: Entries, a: int, k: int) -> None:
-    """Turn the rows' entries round: by name instead of by row."""
-    n = problem.names_from[a + 1] - problem.names_from[a]
-    first = problem.rows_from[a]
-    last = problem.rows_from[a + 1]
+def price_risk(shape: Shape, accounts: Accounts, names: Names, multipliers: Multipliers) -> float:
+    """Curvatures and centres for the κ at work; returns the cost that completing squares leaves."""
+    constant = 0.0
+    for a in range(shape.n_accounts):
+        risk_price = accounts.risk_price[a]
+        offset = accounts.offset[a]
+        for f in range(offset, offset + shape.k):
+            multipliers.risk_price[f] = risk_price
+        for i in range(accounts.start[a], accounts.start[a + 1]):
+            pull = risk_price * names.specific[i]
+            push = 2.0 * names.impact[i]
+            if push == 0.0:
+                names.curvature[i] = pull
+                names.center[i] = names.benchmark[i]
+            else:
+                names.curvature[i] = pull + push
+                names.center[i] = (pull * names.benchmark[i] + push * names.held[i]) / (pull + push)
+                apart = names.benchmark[i] - names.held[i]
+                constant += 0.5 * pull * push / (pull + push) * apart * apart
+            names.slack[i] = 1.0 / names.curvature[i]
+    return constant
+
+
+@hidden
+def _load_ends(
+    market: Market, problem: Problems, work: Workspace, options: SolveOptions, j: int, shared: int
+) -> tuple[int, bool, bool]:
+    """Ends and kinds of all multipliers; `shared` is the first row of all accounts. Returns their
+    number, and whether rows are of other kinds, and jump."""
+    m, accounts = work.multipliers, work.accounts
+    k = market.loadings.shape[1]
+    first, last = problem.joint_from[j], problem.joint_from[j + 1]
+    has_kinds, has_counts = False, False
+    for a in range(first, last):
+        at = a - first
+        offset = accounts.offset[at]
+        for f in range(k + 1):
+            m.benchmark_value[offset + f] = 0.0
+            m.kind[offset + f], m.account[offset + f], m.first[offset + f] = LINEAR, at, offset
+            m.risk_price[offset + f], m.damping[offset + f] = 0.0, 0.0
+        whole = problem.cash[a]
+        for name in range(problem.names_from[a], problem.names_from[a + 1]):
+            whole += problem.held[name]
+            asset = problem.asset_ix[name]
+            for f in range(k):
+                m.benchmark_value[offset + f] += problem.benchmark[name] * market.loadings[asset, f]
+        m.lower[offset + k] = whole - problem.cash_max[a]
+        m.upper[offset + k] = whole - problem.cash_min[a]
+        m.price[offset + k] = accounts.share[at] * options.cash_price
+        m.damping[offset + k] = _ROW_DAMPING
+        own = offset + k + 1
+        for r in range(problem.rows_from[a], problem.rows_from[a + 1]):
+            joint = problem.row_joint[r]
+            row = shared if joint else own
+            kind = problem.row_kind[r]
+            has_kinds = has_kinds or kind != LINEAR
+            has_counts = has_counts or kind >= TRADES
+            m.benchmark_value[row] = 0.0
+            m.lower[row], m.upper[row] = problem.row_lower[r], problem.row_upper[r]
+            m.price[row] = problem.row_price[r] * (1.0 if joint else accounts.share[at])
+            m.kind[row], m.risk_price[row], m.damping[row] = kind, 0.0, _ROW_DAMPING
+            m.account[row], m.first[row] = (-1, 0) if joint else (at, offset)
+            for b in range(last - first):
+                if joint or b == at:
+                    accounts.charged[b] = accounts.charged[b] or kind == TRADES
+                    accounts.parts_holdings[b] = accounts.parts_holdings[b] or kind == HOLDINGS
+                    accounts.parts_big[b] = accounts.parts_big[b] or kind == BIG
+            if joint:
+                shared += 1
+            else:
+                own += 1
+    if problem.regimes_from[j + 1] > problem.regimes_from[j]:
+        for kind in (GAIN_SHORT, GAIN_LONG, GAIN):
+            m.benchmark_value[shared], m.risk_price[shared], m.damping[shared] = 0.0, 0.0, _ROW_DAMPING
+            m.kind[shared], m.account[shared], m.first[shared] = kind, -1, 0
+            m.price[shared] = options.regime_price
+            shared += 1
+        has_kinds = True
+    return shared, has_kinds, has_counts
+
+
+@hidden
+def _load_entries(problem: Problems, work: Workspace, first: int, last: int, k: int) -> None:
+    """Turn the linear rows' entries round: by name instead of by row."""
+    entries, accounts = work.entries, work.accounts
+    n = accounts.start[last - first]
     start = entries.start
     start[: n + 1] = 0
-    for entry in range(problem.entries_from[first], problem.entries_from[last]):
-        start[problem.entry_name[entry] + 1] += 1
+    for a in range(first, last):
+        base = accounts.start[a - first]
+        rows_first, rows_last = problem.rows_from[a], problem.rows_from[a + 1]
+        for entry in range(problem.entries_from[rows_first], problem.entries_from[rows_last]):
+            start[base + problem.entry_name[entry] + 1] += 1
     for i in range(n):
         start[i + 1] += start[i]
     # Filling moves each start to its end, which is the next one's start: shift back afterwards.
-    for r in range(first, last):
-        for entry in range(problem.entries_from[r], problem.entries_from[r + 1]):
-            i = problem.entry_name[entry]
-            entries.row[start[i]] = k + 1 + r - first
-            entries.coefficient[start[i]] = problem.entry_coefficient[entry]
-            start[i] += 1
+    for a in range(first, last):
+        base = accounts.start[a - first]
+        row = accounts.offset[a - first] + k + 1
+        for r in range(problem.rows_from[a], problem.rows_from[a + 1]):
+            if problem.row_joint[r]:
+                continue
+            for entry in range(problem.entries_from[r], problem.entries_from[r + 1]):
+                i = base + problem.entry_name[entry]
+                entries.row[start[i]] = row
+                entries.coefficient[start[i]] = problem.entry_coefficient[entry]
+                start[i] += 1
+            row += 1
     for i in range(n, 0, -1):
         start[i] = start[i - 1]
     start[0] = 0
 
 
-@inner
-def _load_lots(problem: Problems, lots: Lots, a: int) -> None:
-    """The sellable lots of each name, sorted by rate."""
-    first = problem.names_from[a]
-    n = problem.names_from[a + 1] - first
+@hidden
+def _load_lots(problem: Problems, lots: Lots, accounts: Accounts, first: int, last: int) -> None:
+    """The lots of each name that can be sold, in the order of their columns."""
     end = 0
-    for i in range(n):
-        name = first + i
-        start = end
-        lots.start[i] = start
-        if not problem.may_sell[name]:
-            continue
-        for row in range(problem.lots_from[name], problem.lots_from[name + 1]):
-            weight = problem.lot_weight[row]
-            barred = problem.lot_is_loss[row] and problem.young[name] > 0.0
-            if barred or not problem.lot_sellable[row] or weight <= 0.0:
+    i = 0
+    for a in range(first, last):
+        share = accounts.share[a - first]
+        for name in range(problem.names_from[a], problem.names_from[a + 1]):
+            lots.start[i] = end
+            i += 1
+            if not problem.may_sell[name]:
                 continue
-            charge = problem.lot_charge[a] / weight
-            rate = problem.lot_tax[row] + problem.half_spread[name] + charge
-            place = end
-            while place > start and lots.rate[place - 1] > rate:
-                lots.rate[place] = lots.rate[place - 1]
-                lots.row[place] = lots.row[place - 1]
-                place -= 1
-            lots.rate[place] = rate
-            lots.row[place] = row
-            end += 1
-        for place in range(start, end):
-            lots.weight[place] = problem.lot_weight[lots.row[place]]
-            lots.is_loss[place] = problem.lot_is_loss[lots.row[place]]
-    lots.start[n] = end
+            bars_losses = problem.young[name] > 0.0 and math.isinf(problem.young_cost[name])
+            for row in range(problem.lots_from[name], problem.lots_from[name + 1]):
+                weight = problem.lot_weight[row]
+                barred = problem.lot_is_loss[row] and bars_losses
+                if barred or not problem.lot_sellable[row]:
+                    if problem.in_order[a]:
+                        break  # what comes after it cannot be reached
+                    continue
+                if weight <= 0.0:
+                    continue
+                charge = problem.lot_charge[a] / weight
+                rate = problem.lot_tax[row] + problem.half_spread[name] + charge
+                lots.order[end] = end
+                lots.row[end] = row
+                lots.weight[end] = weight
+                lots.base[end] = lots.rate[end] = lots.price[end] = share * rate
+                lots.gain[end] = problem.lot_gain[row]
+                lots.tax[end] = problem.lot_tax[row]
+                lots.is_long[end] = problem.lot_is_long[row]
+                lots.is_loss[end] = problem.lot_is_loss[row]
+                end += 1
+    lots.start[i] = end
+
+
+@hidden
+def set_regime(shape: Shape, problem: Problems, work: Workspace, regime: int) -> None:
+    """Price lots by a regime of the year, and set its ends."""
+    lots, accounts, m = work.lots, work.accounts, work.multipliers
+    for a in range(shape.n_accounts):
+        share = accounts.share[a]
+        for place in range(lots.start[accounts.start[a]], lots.start[accounts.start[a + 1]]):
+            tax = _rate(problem, regime, lots.is_long[place]) * lots.gain[place]
+            lots.rate[place] = lots.base[place] + share * tax
+            lots.price[place] = lots.rate[place]
+    for x in range(3):
+        row = shape.size - 3 + x
+        m.lower[row] = problem.regime_lower[regime, x]
+        m.upper[row] = problem.regime_upper[regime, x]
+
+
+@hidden
+def _rate(problem: Problems, regime: int, is_long: bool) -> float:
+    rate: float = problem.regime_long_rate[regime] if is_long else problem.regime_short_rate[regime]
+    return rate
 
 
 @inner

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner
-from allotment.optimize.curves import DUST, EITHER, piece_cost
+from allotment.compiled import hidden, inner
+from allotment.optimize.branches import row_costs
+from allotment.optimize.curves import DUST, EITHER, STEP_DUST, TINY_STEP, limit_excess, piece_cost
 from allotment.optimize.dual import values
-from allotment.optimize.steps import STEP_DUST, TINY_STEP
-from allotment.optimize.workspace import Account, Answer, Curves, Entries, Multipliers, Names
+from allotment.optimize.load import BIG, HOLDINGS, LINEAR
+from allotment.optimize.measures import charged_for, measure, measure_all
+from allotment.optimize.workspace import Answer, Curves, Multipliers, Names, Shape, Workspace
 from allotment.units import Floats
 
 _SWEEPS = 12
@@ -22,78 +24,92 @@ _RESIDUE_MOVES = 40
 
 
 @inner
-def row_excess(multipliers: Multipliers, r: int, value: float) -> float:
+def row_excess(m: Multipliers, r: int, value: float) -> float:
     """How far a row's value lies outside its ends."""
-    excess: float = max(0.0, value - multipliers.upper[r], multipliers.lower[r] - value)
+    excess: float = max(0.0, value - m.upper[r], m.lower[r] - value)
     return excess
 
 
 @inner
-def _row_change(multipliers: Multipliers, r: int, change: float) -> float:
+def _row_change(m: Multipliers, r: int, change: float) -> float:
     """Change of a row's relaxation price when its value changes."""
-    now: float = multipliers.value[r]
-    price: float = multipliers.price[r]
-    excess = row_excess(multipliers, r, now + change) - row_excess(multipliers, r, now)
+    now: float = m.value[r]
+    price: float = m.price[r]
+    excess = row_excess(m, r, now + change) - row_excess(m, r, now)
     return price * excess
 
 
-@inner
-def _move_cost(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-    i: int,
-    piece: int,
-    change: float,
-) -> float:
-    """Change of the account's cost when name i moves by `change` to a weight on `piece`."""
-    k = account.k
+@hidden
+def _kind_change(shape: Shape, work: Workspace, i: int, piece: int, weight: float) -> float:
+    """What rows of other kinds make of a move of name i, less what the curves charge for it."""
+    accounts, names, m, extra = work.accounts, work.names, work.multipliers, work.extra
+    answer, a = work.answer, work.names.account[i]
+    measure(accounts, names, work.lots, work.leave, work.curves, i, piece, weight, extra.measure)
+    measure(
+        accounts, names, work.lots, work.leave, work.curves, i, answer.piece[i], answer.weight[i], extra.other
+    )
+    total = 0.0
+    for kind in range(extra.measure.shape[0]):
+        extra.measure[kind] -= extra.other[kind]
+        total -= accounts.kind_price[a, kind] * extra.measure[kind]
+    for r in range(shape.size):
+        if m.kind[r] != LINEAR and (m.account[r] < 0 or m.account[r] == a):
+            share = 1.0 if m.account[r] >= 0 else accounts.share[a]
+            total += _row_change(m, r, share * extra.measure[m.kind[r]])
+    return total
+
+
+@hidden
+def move_cost(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, change: float) -> float:
+    """Change of the problem's cost when name i moves by `change` to a weight on `piece`."""
+    names, entries, curves, m, answer = work.names, work.entries, work.curves, work.multipliers, work.answer
+    k = shape.k
+    a = names.account[i]
+    offset = work.accounts.offset[a]
     row = names.asset[i]
     old = answer.weight[i]
     linear = 0.0
     square = 0.0
     for f in range(k):
-        linear += multipliers.value[f] * table[row, f]
+        linear += m.value[offset + f] * table[row, f]
         square += table[row, f] * table[row, f]
-    total: float = account.risk_price * change * (linear + 0.5 * change * square)
-    total += names.curvature[i] * change * (old - names.benchmark[i] + 0.5 * change)
+    total: float = work.accounts.risk_price[a] * change * (linear + 0.5 * change * square)
+    total += names.curvature[i] * change * (old - names.center[i] + 0.5 * change)
     total += piece_cost(curves, piece, old + change) - piece_cost(curves, answer.piece[i], old)
     total -= names.utility[i] * change
-    total += _row_change(multipliers, k, change)
+    total += _row_change(m, offset + k, change)
     for entry in range(entries.start[i], entries.start[i + 1]):
-        total += _row_change(multipliers, entries.row[entry], entries.coefficient[entry] * change)
+        total += _row_change(m, entries.row[entry], entries.coefficient[entry] * change)
+    if shape.has_kinds:
+        total += _kind_change(shape, work, i, piece, old + change)
     return total
 
 
-@inner
-def _move(
-    names: Names,
-    entries: Entries,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-    i: int,
-    piece: int,
-    change: float,
-) -> None:
+@hidden
+def move(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, change: float) -> None:
+    """Move name i of the answer, and all values with it."""
+    names, entries, m, answer = work.names, work.entries, work.multipliers, work.answer
     row = names.asset[i]
+    a = names.account[i]
+    offset = work.accounts.offset[a]
     weight = answer.weight[i] + change
     if abs(weight) < DUST:
         weight = 0.0
     elif abs(weight - names.held[i]) < DUST:
         weight = names.held[i]
+    if shape.has_kinds:
+        _kind_change(shape, work, i, piece, weight)
+        for r in range(shape.size):
+            if m.kind[r] != LINEAR and (m.account[r] < 0 or m.account[r] == a):
+                share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
+                m.value[r] += share * work.extra.measure[m.kind[r]]
     answer.weight[i] = weight
     answer.piece[i] = piece
-    value = multipliers.value
-    for f in range(table.shape[1]):
-        value[f] += change * table[row, f]
-    value[table.shape[1]] += change
+    for f in range(shape.k):
+        m.value[offset + f] += change * table[row, f]
+    m.value[offset + shape.k] += change
     for entry in range(entries.start[i], entries.start[i + 1]):
-        value[entries.row[entry]] += change * entries.coefficient[entry]
+        m.value[entries.row[entry]] += change * entries.coefficient[entry]
 
 
 @inner
@@ -118,18 +134,11 @@ def _piece_at(curves: Curves, i: int, own: int, weight: float, in_group: bool) -
     return -1
 
 
-@inner
-def _round_steps(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-) -> None:
+@hidden
+def _round_steps(shape: Shape, work: Workspace, table: Floats) -> None:
     """Bring every trade to a whole number of steps, or to closing out the name."""
-    for i in range(account.n):
+    names, curves, answer = work.names, work.curves, work.answer
+    for i in range(shape.n):
         step = names.step[i]
         trade = answer.weight[i] - names.held[i]
         if step <= 0.0 or trade == 0.0 or answer.weight[i] == 0.0:
@@ -156,34 +165,27 @@ def _round_steps(
             piece = _piece_at(curves, i, own, answer.weight[i] + change, names.in_group[i])
             if piece < 0:
                 continue
-            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
+            cost = move_cost(shape, work, table, i, piece, change)
             if cost < best:
                 best = cost
                 best_piece = piece
                 best_change = change
         if best_piece >= 0:
-            _move(names, entries, multipliers, answer, table, i, best_piece, best_change)
+            move(shape, work, table, i, best_piece, best_change)
 
 
-@inner
-def _sweep_steps(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-) -> bool:
+@hidden
+def _sweep_steps(shape: Shape, work: Workspace, table: Floats) -> bool:
     """One pass of the names: a step more, a step less, no trade or closing out, if it pays."""
+    names, curves, answer = work.names, work.curves, work.answer
     moved = False
-    for i in range(account.n):
+    for i in range(shape.n):
         own = answer.piece[i]
         step = names.step[i]
         if step < TINY_STEP or curves.start[i + 1] - curves.start[i] < 2:
             continue
         weight = answer.weight[i]
-        least = max(step, account.trade_min)
+        least = max(step, work.accounts.trade_min[names.account[i]])
         best = -_WORTH
         best_piece = -1
         best_change = 0.0
@@ -206,13 +208,13 @@ def _sweep_steps(
             piece = _piece_at(curves, i, own, target, names.in_group[i])
             if piece < 0:
                 continue
-            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
+            cost = move_cost(shape, work, table, i, piece, change)
             if cost < best:
                 best = cost
                 best_piece = piece
                 best_change = change
         if best_piece >= 0:
-            _move(names, entries, multipliers, answer, table, i, best_piece, best_change)
+            move(shape, work, table, i, best_piece, best_change)
             moved = True
     return moved
 
@@ -232,101 +234,86 @@ def _room(names: Names, curves: Curves, answer: Answer, i: int, excess: float) -
     return math.copysign(max(0.0, min(steps, math.floor(room / step + STEP_DUST))) * step, -excess)
 
 
-@inner
-def _absorb_residue(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-) -> None:
-    """Move single names until Σw is inside its band, or no name has room."""
-    k = account.k
+@hidden
+def _absorb_residue(shape: Shape, work: Workspace, table: Floats, a: int) -> None:
+    """Move single names of an account until its Σw is inside its band, or no name has room."""
+    names, curves, m, answer, accounts = work.names, work.curves, work.multipliers, work.answer, work.accounts
+    budget = accounts.offset[a] + shape.k
     for _ in range(_RESIDUE_MOVES):
-        above = max(multipliers.value[k] - multipliers.upper[k], 0.0)
-        excess = above + min(multipliers.value[k] - multipliers.lower[k], 0.0)
+        above = max(m.value[budget] - m.upper[budget], 0.0)
+        excess = above + min(m.value[budget] - m.lower[budget], 0.0)
         if abs(excess) <= DUST:
             return
         best = 0.0
         best_name = -1
         best_change = 0.0
-        for i in range(account.n):
+        for i in range(accounts.start[a], accounts.start[a + 1]):
             piece = answer.piece[i]
             if curves.low[piece] == curves.high[piece]:
                 continue
             change = _room(names, curves, answer, i, excess)
             if change == 0.0:
                 continue
-            cost = _move_cost(account, names, entries, curves, multipliers, answer, table, i, piece, change)
+            cost = move_cost(shape, work, table, i, piece, change)
             if cost < best:
                 best = cost
                 best_name = i
                 best_change = change
         if best_name < 0:
             return
-        _move(names, entries, multipliers, answer, table, best_name, answer.piece[best_name], best_change)
+        move(shape, work, table, best_name, answer.piece[best_name], best_change)
 
 
-@inner
-def round_answer(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    multipliers: Multipliers,
-    answer: Answer,
-    table: Floats,
-) -> None:
+@hidden
+def take_answer(shape: Shape, work: Workspace, table: Floats) -> None:
+    """value ← what the answer's weights sum to, rows of every kind."""
+    answer = work.answer
+    values(shape, work.accounts, work.names, work.entries, table, work.multipliers, answer.weight)
+    if shape.has_kinds:
+        measure_all(shape, work, answer.weight, answer.piece)
+
+
+@hidden
+def round_answer(shape: Shape, work: Workspace, table: Floats) -> None:
     """Make the answer's weights tradable; `value` holds their exposures afterwards."""
+    names, answer = work.names, work.answer
     stepped = False
-    for i in range(account.n):
+    for i in range(shape.n):
         if answer.weight[i] < DUST:
             answer.weight[i] = 0.0
         if abs(answer.weight[i] - names.held[i]) < DUST:
             answer.weight[i] = names.held[i]
         stepped = stepped or names.step[i] > 0.0
-    values(
-        account.n,
-        names.asset,
-        entries,
-        table,
-        multipliers.benchmark_value,
-        answer.weight,
-        multipliers.value,
-    )
+    take_answer(shape, work, table)
     if stepped:
-        _round_steps(account, names, entries, curves, multipliers, answer, table)
-        values(
-            account.n,
-            names.asset,
-            entries,
-            table,
-            multipliers.benchmark_value,
-            answer.weight,
-            multipliers.value,
-        )
+        _round_steps(shape, work, table)
+        take_answer(shape, work, table)
         for _ in range(_SWEEPS):
-            if not _sweep_steps(account, names, entries, curves, multipliers, answer, table):
+            if not _sweep_steps(shape, work, table):
                 break
-    _absorb_residue(account, names, entries, curves, multipliers, answer, table)
+    for a in range(shape.n_accounts):
+        _absorb_residue(shape, work, table, a)
 
 
-@inner
-def rounded_cost(
-    account: Account, names: Names, curves: Curves, multipliers: Multipliers, answer: Answer
-) -> float:
-    """Cost of the rounded answer; `value` must hold its exposures."""
-    total = 0.0
-    for i in range(account.n):
+@hidden
+def rounded_cost(shape: Shape, work: Workspace) -> float:
+    """Cost of the rounded answer; `value` must hold what its weights sum to (`take_answer`)."""
+    names, answer = work.names, work.answer
+    total = shape.constant
+    for i in range(shape.n):
         weight = answer.weight[i]
-        active = weight - names.benchmark[i]
-        total += 0.5 * names.curvature[i] * active * active - names.utility[i] * weight
+        apart = weight - names.center[i]
+        total += 0.5 * names.curvature[i] * apart * apart - names.utility[i] * weight
         if weight != names.held[i]:
-            total += piece_cost(curves, answer.piece[i], weight)
-    for f in range(account.k):
-        total += 0.5 * account.risk_price * multipliers.value[f] * multipliers.value[f]
-    for r in range(account.k, multipliers.value.shape[0]):
-        total += multipliers.price[r] * row_excess(multipliers, r, multipliers.value[r])
-    return total
+            total += piece_cost(work.curves, answer.piece[i], weight)
+            continue
+        a = names.account[i]
+        excess = limit_excess(weight, names.weight_min[i], names.weight_max[i])
+        total += work.accounts.limit_price[a] * excess
+        if weight > 0.0:
+            total += work.accounts.kind_price[a, HOLDINGS]
+        if weight > work.accounts.big_from[a]:
+            total += work.accounts.kind_price[a, BIG] * weight
+    if shape.has_kinds:
+        total -= charged_for(shape, work.accounts)
+    return total + row_costs(shape, work.multipliers)

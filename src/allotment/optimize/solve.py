@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from allotment.optimize.account import solve_accounts
-from allotment.optimize.problem import Market, Problems, SolveOptions, check_shapes
+from allotment.optimize.account import solve_problems
+from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, check_shapes
 from allotment.optimize.solution import Solutions, empty_solutions
-from allotment.optimize.workspace import Workspace, make_workspace
+from allotment.optimize.workspace import Sizes, Workspace, make_workspace
 from allotment.units import Floats, Ints
 
 _CHUNK = 64
+_PIECES = 9  # most of one name, where lots leave in any order
+_PARTED_PIECES = 27  # closing out and big names apart
 
 
 def solve_batch(
@@ -35,20 +37,14 @@ def solve_batch(
     options = SolveOptions() if options is None else options
     start = np.zeros(n_factors + 1) if start is None else start
     assert start.shape == (n_factors + 1,)
-    solutions = empty_solutions(
-        problems.n_accounts,
-        len(problems.asset_ix),
-        len(problems.lot_weight),
-        len(problems.row_lower),
-        n_factors,
-    )
+    solutions = empty_solutions(problems, n_factors)
 
-    def work_on(accounts: Ints) -> None:
-        work = _workspace(market, problems, accounts)
-        solve_accounts(market, problems, solutions, work, options, start, accounts)
+    def work_on(joints: Ints) -> None:
+        work = workspace_for(market, problems, solutions, joints)
+        solve_problems(market, problems, solutions, work, options, start, joints)
 
     work_on(np.zeros(0, np.int64))  # compile once, before threads could try to
-    chunks = _chunks(problems)
+    chunks = _chunks(solutions)
     if threads <= 1:
         for chunk in chunks:
             work_on(chunk)
@@ -61,38 +57,54 @@ def solve_batch(
 def solve_one(
     market: Market, problem: Problems, *, options: SolveOptions | None = None, start: Floats | None = None
 ) -> Solutions:
-    """`solve_batch` for one account."""
-    assert problem.n_accounts == 1
+    """`solve_batch` for one problem."""
+    assert problem.n_joint == 1
     return solve_batch(market, problem, options=options, start=start)
 
 
-def _chunks(problems: Problems) -> list[Ints]:
-    """Accounts in chunks whose members have the same number of rows, so that a workspace fits."""
-    n_rows = np.diff(problems.rows_from)
-    by_rows = np.argsort(n_rows, kind="stable")
-    edges = np.flatnonzero(np.diff(n_rows[by_rows])) + 1
+def _n_multipliers(solutions: Solutions) -> Ints:
+    """Per problem, the κ of each account counted."""
+    first = solutions.cases_from[:-1]
+    n: Ints = solutions.theta_from[first + 1] - solutions.theta_from[first]
+    return n
+
+
+def _chunks(solutions: Solutions) -> list[Ints]:
+    """Problems in chunks whose members have equally many multipliers, so that a workspace fits."""
+    n_multipliers = _n_multipliers(solutions)
+    by_size = np.argsort(n_multipliers, kind="stable")
+    edges = np.flatnonzero(np.diff(n_multipliers[by_size])) + 1
     chunks = []
-    for same in np.split(by_rows, edges):
+    for same in np.split(by_size, edges):
         chunks += [same[i : i + _CHUNK] for i in range(0, len(same), _CHUNK)]
     return chunks
 
 
-def _workspace(market: Market, problems: Problems, accounts: Ints) -> Workspace:
-    """A workspace long enough for each of these accounts."""
+def workspace_for(market: Market, problems: Problems, solutions: Solutions, joints: Ints) -> Workspace:
+    """A workspace long enough for each of these problems."""
 
     def most(offsets: Ints) -> int:
-        counts = offsets[accounts + 1] - offsets[accounts]
+        counts = offsets[joints + 1] - offsets[joints]
         return int(counts.max()) if len(counts) else 0
 
-    lots_of_account = problems.lots_from[problems.names_from]
-    entries_of_account = problems.entries_from[problems.rows_from]
-    n_assets, n_factors = market.loadings.shape
+    names_from = problems.names_from[problems.joint_from]
+    rows_from = problems.rows_from[problems.joint_from]
+    n_accounts = most(problems.joint_from)
+    with_kappas = int(_n_multipliers(solutions)[joints].max()) if len(joints) else 0
+    n_lots = most(problems.lots_from[names_from])
+    in_order = bool(problems.in_order.any())
+    parted = bool((problems.holding_min > 0.0).any() or (problems.row_kind >= RowKind.HOLDINGS).any())
+    per_name = _PARTED_PIECES if parted else _PIECES
     return make_workspace(
-        n_names=most(problems.names_from),
-        n_lots=most(lots_of_account),
-        n_rows=most(problems.rows_from),
-        n_entries=most(entries_of_account),
-        n_factors=n_factors,
-        n_groups=int(market.group_ix.max()) + 1 if n_assets else 0,
-        n_assets=n_assets,
+        Sizes(
+            n_accounts=n_accounts,
+            n_names=most(names_from),
+            n_lots=n_lots,
+            n_entries=most(problems.entries_from[rows_from]),
+            n_multipliers=with_kappas - n_accounts,
+            n_groups=int(market.group_ix.max()) + 1 if len(market.group_ix) else 0,
+            n_assets=len(market.group_ix),
+            pieces_per_name=per_name,
+            ordered_lots=n_lots if in_order else 0,
+        )
     )

@@ -10,52 +10,41 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import inner
-from allotment.optimize.curves import DUST, EITHER, piece_cost, piece_minimum
-from allotment.optimize.dual import count_free, maximise
+from allotment.compiled import hidden, inner, part
+from allotment.optimize.curves import DUST, EITHER, STEP_DUST, TINY_STEP, piece_cost, piece_minimum
+from allotment.optimize.dual import copy_to, maximise
+from allotment.optimize.hessian import count_free
 from allotment.optimize.linear import factorise, solve_lower
-from allotment.optimize.workspace import (
-    Account,
-    Answer,
-    Candidates,
-    Curves,
-    Entries,
-    Multipliers,
-    Names,
-    State,
-)
+from allotment.optimize.workspace import Answer, Curves, Names, Shape, Workspace
 from allotment.units import Floats
 
-TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
-STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 _LEVELS = 24  # each half the step of the one before
 
 
 @inner
-def has_steps(account: Account, names: Names) -> bool:
+def has_steps(n: int, names: Names) -> bool:
     """True when some name's step is large enough to matter."""
     found = False
-    for i in range(account.n):
+    for i in range(n):
         found = found or names.step[i] >= TINY_STEP
     return found
 
 
-@inner
-def _image(
-    names: Names, entries: Entries, multipliers: Multipliers, table: Floats, i: int, image: Floats
-) -> None:
-    """image ← L⁻¹ E of one unit of name i."""
-    k = table.shape[1]
+@hidden
+def _image(shape: Shape, work: Workspace, table: Floats, i: int, image: Floats) -> None:
+    """image ← L⁻¹ E of one unit of name i, linear rows only."""
+    m = work.multipliers
     image[:] = 0.0
-    for f in range(k):
-        image[f] = table[names.asset[i], f]
-    image[k] = 1.0
-    for entry in range(entries.start[i], entries.start[i + 1]):
-        image[entries.row[entry]] += entries.coefficient[entry]
-    for r in range(k, image.shape[0]):
-        if multipliers.fixed[r]:
+    offset = work.accounts.offset[work.names.account[i]]
+    for f in range(shape.k):
+        image[offset + f] = table[work.names.asset[i], f]
+    image[offset + shape.k] = 1.0
+    for entry in range(work.entries.start[i], work.entries.start[i + 1]):
+        image[work.entries.row[entry]] += work.entries.coefficient[entry]
+    for r in range(shape.size):
+        if m.fixed[r]:
             image[r] = 0.0
-    solve_lower(multipliers.factor, image)
+    solve_lower(m.factor, m.first, image)
 
 
 @inner
@@ -71,7 +60,7 @@ def _choose(
     best_weight = now
     best_piece = own
     # The model shifts the price of the name; neighbours are looked for at the shifted price.
-    shift = pull - stiffness * (now - names.benchmark[i])
+    shift = pull - stiffness * (now - names.center[i])
     relief = names.curvature[i] / (names.curvature[i] + stiffness)
     for piece in range(curves.start[i], curves.start[i + 1]):
         agrees = curves.mode[piece] == curves.mode[own] or curves.mode[piece] == EITHER
@@ -87,9 +76,9 @@ def _choose(
             if weight < curves.low[piece] - DUST or weight > curves.high[piece] + DUST:
                 continue
             weight = min(max(weight, curves.low[piece]), curves.high[piece])
-            active = weight - names.benchmark[i]
+            apart = weight - names.center[i]
             change = weight - now
-            cost = 0.5 * names.curvature[i] * active * active + q * weight
+            cost = 0.5 * names.curvature[i] * apart * apart + q * weight
             cost += piece_cost(curves, piece, weight) + pull * change + 0.5 * stiffness * change * change
             if cost < best:
                 best = cost
@@ -99,57 +88,47 @@ def _choose(
     answer.piece[i] = best_piece
 
 
-@inner
-def round_large_steps(
-    account: Account,
-    names: Names,
-    entries: Entries,
-    curves: Curves,
-    state: State,
-    multipliers: Multipliers,
-    answer: Answer,
-    candidates: Candidates,
-    table: Floats,
-) -> None:
+@part
+def round_large_steps(shape: Shape, work: Workspace, table: Floats) -> None:
     """Bring the answer's names with large steps to tradable weights."""
-    n = account.n
-    for x in range(multipliers.theta.shape[0]):
-        multipliers.theta[x] = answer.theta[x]
-    for x in range(n):
-        state.chosen[x] = answer.piece[x]
-    maximise(account, names, entries, curves, state, multipliers, table, False, 0, 0.0)
+    accounts, names, entries = work.accounts, work.names, work.entries
+    state, m, answer, candidates = work.state, work.multipliers, work.answer, work.candidates
+    copy_to(m.theta, answer.theta, shape.size)
+    for i in range(shape.n):
+        state.chosen[i] = answer.piece[i]
+    maximise(shape, work, table, False, 0, 0.0)
     largest = 0.0
-    for i in range(n):
+    for i in range(shape.n):
         largest = max(largest, names.step[i])
-    gap = multipliers.gradient  # what is left over, by multiplier
+    gap = m.gradient  # what is left over, by multiplier
     image = candidates.image[0]
     high = 2.0 * largest
     for _ in range(_LEVELS):
-        count_free(n, names.asset, state, entries, table, multipliers.hessian)
-        if not factorise(multipliers.hessian, multipliers.fixed, multipliers.factor):
+        count_free(shape, work, table)
+        if not factorise(m.hessian, m.first, m.fixed, m.factor):
             return
-        for x in range(candidates.residual.shape[0]):
-            candidates.residual[x] = gap[x]
-        solve_lower(multipliers.factor, candidates.residual)
-        for i in range(n):
+        copy_to(candidates.residual, gap, shape.size)
+        solve_lower(m.factor, m.first, candidates.residual)
+        for i in range(shape.n):
             step = names.step[i]
             if step < TINY_STEP or not 0.5 * high <= step < high:
                 continue
-            _image(names, entries, multipliers, table, i, image)
+            _image(shape, work, table, i, image)
             pull = 0.0
             stiffness = 0.0
-            for r in range(image.shape[0]):
+            for r in range(shape.size):
                 pull += image[r] * candidates.residual[r]
                 stiffness += image[r] * image[r]
             now = answer.weight[i]
-            _choose(names, curves, answer, i, state.q[i], pull, stiffness)
+            _choose(names, work.curves, answer, i, state.q[i], pull, stiffness)
             change = answer.weight[i] - now
             state.free[i] = 0.0
-            for r in range(image.shape[0]):
+            for r in range(shape.size):
                 candidates.residual[r] += change * image[r]
-            for f in range(account.k):
-                gap[f] += change * table[names.asset[i], f]
-            gap[account.k] += change
+            offset = accounts.offset[names.account[i]]
+            for f in range(shape.k):
+                gap[offset + f] += change * table[names.asset[i], f]
+            gap[offset + shape.k] += change
             for entry in range(entries.start[i], entries.start[i + 1]):
                 gap[entries.row[entry]] += change * entries.coefficient[entry]
         high *= 0.5

@@ -208,7 +208,8 @@ def _random_bars(
     if Feature.LIMITS in present:
         limited = rng.random(n) < 0.3
         columns["weight_max"] = np.where(limited, rng.choice([0.0, 0.5, 1.2], n) * held, 1.0)
-        columns["weight_min"] = np.where(limited, 0.0, rng.choice([0.0, 0.0, 0.3, 1.1], n) * held)
+        least = np.where(limited, 0.0, rng.choice([0.0, 0.0, 0.3, 1.1], n) * held)
+        columns["weight_min"] = np.minimum(least, columns["weight_max"])
     if Feature.BANS in present:
         columns["may_buy"] = rng.random(n) < 0.85
         columns["may_sell"] = rng.random(n) < 0.85

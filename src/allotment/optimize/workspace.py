@@ -1,7 +1,11 @@
-"""Scratch arrays of one thread, made once per chunk and used for one account after another.
+"""Scratch arrays of one thread, made once per chunk and used for one problem after another.
 
 They come in small tuples because a compiled call hands over every array of a tuple by value: a
-function that takes only what it needs is both faster and quicker to compile.
+function in a hot loop takes only what it needs.
+
+A problem is one account, or the accounts of a household together. Its multipliers stand account
+by account (k factor prices, the price of the budget Σw, the account's rows), then the rows that
+all accounts share, then three rows of the year's regime if the problem has regimes.
 """
 
 from __future__ import annotations
@@ -13,56 +17,103 @@ import numpy as np
 from allotment.units import Bools, Codes, Floats, Index
 
 CANDIDATES_MAX = 96
-_PIECES_PER_NAME = 8
+N_KINDS = 9  # of `problem.RowKind`
 
 
-class Account(NamedTuple):
-    """The numbers of one account, as in `Problems` and `SolveOptions`."""
+class Shape(NamedTuple):
+    """The numbers of the problem at work."""
 
-    n: int  # names
+    n: int  # names of all accounts
+    n_accounts: int
     n_groups: int  # substantially identical groups with more than one name
-    k: int  # factors; the budget is multiplier k, the rows follow
-    risk_price: float
-    trade_min: float
-    ticket_charge: float
-    lot_charge: float
-    cash_price: float
-    limit_price: float
+    k: int  # factors
+    size: int  # multipliers
+    has_kinds: bool  # some row is not linear
+    has_counts: bool  # some row jumps: trades, holdings, big names
+    has_limit: bool  # some account's tracking error is limited
+    n_regimes: int
+    first_regime: int  # position in the batch
+    regime_constant: float  # of the regime at work
+    constant: float  # cost that no choice changes
+
+
+class Accounts(NamedTuple):
+    """Per account of the problem. Costs are multiplied by the account's share of the value."""
+
+    start: Index  # its first name, and one more
+    offset: Index  # its first multiplier
+    share: Floats  # of the problem's value
+    risk_price: Floats  # κ of the solve at work, times the share; a limit's multiplier included
+    own_risk_price: Floats  # κ as given, times the share
+    te_max: Floats
+    trade_min: Floats
+    holding_min: Floats
+    big_from: Floats
+    ticket_charge: Floats
+    lot_charge: Floats
+    limit_price: Floats
+    in_order: Bools
+    charged: Bools  # a trade has a fixed cost or a smallest size: holding is a piece of its own
+    parts_holdings: Bools  # closing out is a piece of its own
+    parts_big: Bools
+    kind_price: Floats  # (accounts, kinds) multipliers of the rows of each kind, summed
+    kind_built: Floats  # what the curves stand at
+    measured: Floats  # (accounts, kinds) what rows of each kind sum
 
 
 class Names(NamedTuple):
-    """What is given per name; positions inside the account."""
+    """What is given per name; positions inside the problem."""
 
+    account: Index  # position inside the problem
     asset: Index
     benchmark: Floats
+    center: Floats  # the weight that risk and impact together pull to
     held: Floats
-    curvature: Floats  # κ d
-    slack: Floats  # 1 / (κ d): how far the weight moves per unit of price
+    curvature: Floats  # κ d + 2 impact
+    slack: Floats  # 1 / curvature: how far the weight moves per unit of price
+    specific: Floats  # d
+    impact: Floats
     utility: Floats
     half_spread: Floats
     weight_min: Floats
     weight_max: Floats
     wash_exposed: Floats
     wash_cost: Floats
+    young: Floats  # 0 unless it has a finite cost
+    young_cost: Floats
     step: Floats
     may_buy: Bools
-    in_group: Bools  # another name of the account is substantially identical
+    in_group: Bools  # another name of the problem is substantially identical
     group_next: Index  # next member of the name's group, −1 at the end
     group_head: Index  # not per name: first names of the groups with more than one member
 
 
 class Lots(NamedTuple):
-    """The sellable lots of each name, by rising rate."""
+    """The sellable lots of each name; `order` says in which order they leave."""
 
     start: Index  # per name, and one more
+    order: Index  # places, by rising price unless the venue's order is given
     row: Index  # position in the batch
     weight: Floats
-    rate: Floats  # tax + half-spread + charge per weight
+    base: Floats  # tax + half-spread + charge per weight
+    rate: Floats  # and the tax of the regime at work
+    price: Floats  # rate and what the multipliers of other rows add to it
+    gain: Floats
+    tax: Floats
+    is_long: Bools
     is_loss: Bools
 
 
+class Leaving(NamedTuple):
+    """The lots of one name as they leave on one piece."""
+
+    place: Index
+    weight: Floats  # most that leaves
+    price: Floats
+
+
 class Entries(NamedTuple):
-    """The rows' entries, by name."""
+    """The linear rows' entries, by name."""
 
     start: Index  # per name, and one more
     row: Index  # multiplier
@@ -77,6 +128,8 @@ class Curves(NamedTuple):
     high: Floats
     cost: Floats  # at the high end, fixed charge included
     mode: Codes
+    losses: Floats  # most weight of loss lots that the piece sells
+    washed: Floats  # what each of them costs more
     first: Index  # per piece, and one more: its first segment
     segment_low: Floats
     segment_slope: Floats
@@ -89,24 +142,31 @@ class Plan(NamedTuple):
     high: Floats
     mode: Codes
     fixed: Floats
+    losses: Floats
+    washed: Floats  # cost per unit of loss sold on the piece
+    big: Floats  # price per unit of weight, all of it
 
 
 class State(NamedTuple):
     """Per name: prices, and the minimisers at these prices."""
 
-    q: Floats  # price of a unit of weight: (Bπ) − u + Σ μ a
+    q: Floats  # price of a unit of weight: (Bπ) − u + Σ μ a over linear rows
     q_step: Floats  # its change over a whole Newton step
     q_trial: Floats
     weight: Floats
     free: Floats  # slack where the minimiser moves with q, 0 at a kink
     free_counted: Floats  # what the Hessian holds of it now
     phi: Floats  # the minimum
+    piece: Index  # where the minimiser lies
     chosen: Index  # piece of the branch that is fixed
-    preferred: Index  # piece of the exact minimum over all branches
+    slopes: Floats  # (n, kinds) of what rows of other kinds sum, at the minimiser
+    slopes_counted: Floats
+    barred: Codes  # by first name of a group: the mode that its minimiser rules out
+    chosen_barred: Codes  # that its chosen pieces rule out
 
 
 class Multipliers(NamedTuple):
-    """Per multiplier: k factor prices, the budget's, the rows'."""
+    """Per multiplier; rows and columns of the Hessian."""
 
     theta: Floats
     theta_trial: Floats
@@ -114,12 +174,26 @@ class Multipliers(NamedTuple):
     gradient: Floats
     value: Floats  # factor exposures Bᵀ(w−b), Σw, row values
     benchmark_value: Floats  # Bᵀb; 0 beyond the factors
+    risk_price: Floats  # κ for a factor's, 0 for a row's
+    kind: Codes  # RowKind of a row
+    account: Index  # whose, −1 for all accounts
+    first: Index  # first column of the Hessian that is not zero
     lower: Floats  # ends of Σw and of the rows; unused for factors
     upper: Floats
     price: Floats  # of leaving them
+    damping: Floats  # curvature of a row beside its names'
     fixed: Bools
-    hessian: Floats  # (K, K)
+    hessian: Floats  # (K, K), lower triangle
     factor: Floats  # its Cholesky factor
+
+
+class Extra(NamedTuple):
+    """One name's coefficients beside the factors'."""
+
+    row: Index
+    coefficient: Floats
+    measure: Floats  # (kinds,)
+    other: Floats  # (kinds,)
 
 
 class Answer(NamedTuple):
@@ -129,6 +203,8 @@ class Answer(NamedTuple):
     weight: Floats
     theta: Floats  # multipliers at which it was found
     bound_theta: Floats  # multipliers of the best lower bound
+    risk_price: Floats  # per account, of the answer
+    bound_risk_price: Floats
 
 
 class Candidates(NamedTuple):
@@ -136,7 +212,7 @@ class Candidates(NamedTuple):
 
     name: Index  # a single name, or the first of its group
     cost: Floats  # change of D when it flips, prices as they are
-    piece: Index  # piece that a single name would take, or −1 − mode for a group
+    piece: Index  # piece that a single name would take, or −1 − mode barred for a group
     taken: Bools
     norm: Floats  # ‖image‖
     delta: Floats
@@ -144,50 +220,94 @@ class Candidates(NamedTuple):
     residual: Floats  # (K,)
     weight: Floats
     phi: Floats
+    place: Index  # piece of the minimiser
+
+
+class Brackets(NamedTuple):
+    """A search for a number between one that is too low and one that is too high."""
+
+    low: Floats
+    low_value: Floats  # what was found there
+    high: Floats
+    high_value: Floats
 
 
 class Workspace(NamedTuple):
     """All of it."""
 
+    accounts: Accounts
     names: Names
     lots: Lots
+    leave: Leaving
     entries: Entries
     curves: Curves
     plan: Plan
     state: State
     multipliers: Multipliers
+    extra: Extra
     answer: Answer
+    best: Answer  # of all regimes
     candidates: Candidates
-    group_last: Index  # by group number: last name seen, −1 outside an account
+    count_prices: Brackets  # per multiplier
+    risk_prices: Brackets  # per account: the last κ tried stands in the value of `low`
+    group_last: Index  # by group number: last name seen, −1 outside a problem
     asset_seen: Bools  # by position in the market, for finding duplicates
+    sold: Floats  # per lot at work: weight sold
+    best_sold: Floats
 
 
-def make_workspace(
-    n_names: int, n_lots: int, n_rows: int, n_entries: int, n_factors: int, n_groups: int, n_assets: int
-) -> Workspace:
-    """A workspace for accounts of at most these sizes, all with `n_rows` rows.
+class Sizes(NamedTuple):
+    """The most that a workspace must hold."""
 
-    n_groups is 1 + the largest group number.
-    """
-    pieces = _PIECES_PER_NAME * n_names + 1
-    segments = 4 * n_lots + 6 * n_names + 1
-    size = n_factors + 1 + n_rows
-    square = (size, size)
-    name = n_names + 1
+    n_accounts: int
+    n_names: int
+    n_lots: int
+    n_multipliers: int
+    n_entries: int
+    n_groups: int  # 1 + the largest group number
+    n_assets: int
+    pieces_per_name: int
+    ordered_lots: int  # lots that leave in an order given: each can be four pieces
+
+
+def make_workspace(sizes: Sizes) -> Workspace:
+    """A workspace for problems of at most these sizes, all with the same number of multipliers."""
+    name = sizes.n_names + 1
+    accounts = sizes.n_accounts + 1
+    pieces = sizes.pieces_per_name * sizes.n_names + 4 * sizes.ordered_lots + 1
+    segments = sizes.pieces_per_name * sizes.n_lots + 2 * pieces + 1
+    size = sizes.n_multipliers
+    square, kinds = (size, size), (name, N_KINDS)
+    by_account = (accounts, N_KINDS)
+    answer = {"piece": name, "weight": name, "risk_price": accounts, "bound_risk_price": accounts}
     return Workspace(
+        accounts=_make(Accounts, accounts, kind_price=by_account, kind_built=by_account, measured=by_account),
         names=_make(Names, name),
-        lots=_make(Lots, n_lots, start=name),
-        entries=_make(Entries, n_entries, start=name),
+        lots=_make(Lots, sizes.n_lots, start=name),
+        leave=_make(Leaving, sizes.n_lots),
+        entries=_make(Entries, sizes.n_entries, start=name),
         curves=_make(Curves, pieces, start=name, segment_low=segments, segment_slope=segments),
-        plan=_make(Plan, _PIECES_PER_NAME),
-        state=_make(State, name),
+        plan=_make(Plan, 8 * sizes.n_lots + 64),
+        state=_make(State, name, slopes=kinds, slopes_counted=kinds),
         multipliers=_make(Multipliers, size, hessian=square, factor=square),
-        answer=_make(Answer, name, theta=size, bound_theta=size),
+        extra=_make(Extra, size + 2, measure=N_KINDS, other=N_KINDS),
+        answer=_make(Answer, size, **answer),
+        best=_make(Answer, size, **answer),
         candidates=_make(
-            Candidates, CANDIDATES_MAX, image=(CANDIDATES_MAX, size), residual=size, weight=name, phi=name
+            Candidates,
+            CANDIDATES_MAX,
+            image=(CANDIDATES_MAX, size),
+            residual=size,
+            weight=name,
+            phi=name,
+            place=name,
         ),
-        group_last=np.full(n_groups, -1, np.int32),
-        asset_seen=np.zeros(n_assets, np.bool_),
+        count_prices=_make(Brackets, size),
+        risk_prices=_make(Brackets, accounts),
+        group_last=np.full(sizes.n_groups, -1, np.int32),
+        asset_seen=np.zeros(sizes.n_assets, np.bool_),
+        sold=np.zeros(sizes.n_lots),
+        best_sold=np.zeros(sizes.n_lots),
     )
 
 

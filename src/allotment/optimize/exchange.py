@@ -1,0 +1,142 @@
+"""The choice of lots, once the weights stand.
+
+Rows of gains and tax can be met by selling other lots of the same name. Where the search stops at
+prices at which two lots cost the same, it takes one of them whole; here shares of one are
+exchanged for shares of the other, at the least cost per unit, until the row holds.
+"""
+
+from __future__ import annotations
+
+from allotment.compiled import hidden, inner, part
+from allotment.optimize.curves import DUST, SELL
+from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, TAX
+from allotment.optimize.relief import leaving
+from allotment.optimize.rounding import row_excess
+from allotment.optimize.workspace import Lots, Shape, Workspace
+
+_EXCHANGES = 40
+_WORTH = 1e-11
+
+
+@hidden
+def sell_lots(shape: Shape, work: Workspace) -> None:
+    """work.sold ← what the answer's weights sell of each lot, first to leave first."""
+    lots, leave, answer, names, curves = work.lots, work.leave, work.answer, work.names, work.curves
+    for i in range(shape.n):
+        for place in range(lots.start[i], lots.start[i + 1]):
+            work.sold[place] = 0.0
+        left = names.held[i] - answer.weight[i]
+        piece = answer.piece[i]
+        in_order = work.accounts.in_order[names.account[i]]
+        for x in range(leaving(lots, leave, i, curves.losses[piece], curves.washed[piece], in_order)):
+            if left <= DUST:
+                break
+            room = leave.weight[x]
+            work.sold[leave.place[x]] = room if room - left < DUST else left
+            left -= work.sold[leave.place[x]]
+
+
+@inner
+def _counts(lots: Lots, place: int, kind: int) -> float:
+    """What a row of a kind counts per unit sold of a lot."""
+    if kind == TAX:
+        return float(lots.tax[place])
+    if kind == GAIN or kind == (GAIN_LONG if lots.is_long[place] else GAIN_SHORT):
+        return float(lots.gain[place])
+    return 0.0
+
+
+@hidden
+def _row_change(shape: Shape, work: Workspace, a: int, less: int, more: int, amount: float) -> float:
+    """What rows make of selling `amount` more of one lot and less of another."""
+    m, lots = work.multipliers, work.lots
+    total = 0.0
+    for r in range(shape.size):
+        kind = m.kind[r]
+        if not GAIN_SHORT <= kind <= TAX or (m.account[r] >= 0 and m.account[r] != a):
+            continue
+        share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
+        change = share * amount * (_counts(lots, more, kind) - _counts(lots, less, kind))
+        excess = row_excess(m, r, m.value[r] + change) - row_excess(m, r, m.value[r])
+        total += m.price[r] * excess
+    return total
+
+
+@hidden
+def _broken_row(shape: Shape, work: Workspace) -> int:
+    """A row of gains or tax that does not hold; −1 when all do."""
+    m = work.multipliers
+    for r in range(shape.size):
+        if GAIN_SHORT <= m.kind[r] <= TAX and row_excess(m, r, m.value[r]) > _WORTH:
+            return r
+    return -1
+
+
+@hidden
+def _exchange_cost(
+    shape: Shape, work: Workspace, a: int, i: int, row: int, less: int, more: int
+) -> tuple[float, float]:
+    """Change of cost and amount of exchanging one lot of name i for another; amount 0 if barred."""
+    lots = work.lots
+    sells_losses = work.curves.mode[work.answer.piece[i]] == SELL and work.names.young[i] == 0.0
+    if lots.is_loss[more] and not (sells_losses or lots.is_loss[less]):
+        return 0.0, 0.0
+    amount = min(work.sold[less], lots.weight[more] - work.sold[more], _wanted(work, a, row, less, more))
+    if amount <= 0.0:
+        return 0.0, 0.0
+    cost = amount * (lots.rate[more] - lots.rate[less])
+    return cost + _row_change(shape, work, a, less, more, amount), amount
+
+
+@part
+def exchange_lots(shape: Shape, work: Workspace) -> None:
+    """Exchange lots in work.sold while a row's excess is worth more than the exchange costs.
+
+    Venues that set the order leave no choice. `value` holds what rows sum to, and is kept so.
+    """
+    m, lots, accounts = work.multipliers, work.lots, work.accounts
+    for _ in range(_EXCHANGES):
+        row = _broken_row(shape, work)
+        if row < 0:
+            return
+        best, best_less, best_more, best_amount, best_account = -_WORTH, -1, -1, 0.0, -1
+        for i in range(shape.n):
+            a = work.names.account[i]
+            if accounts.in_order[a] or (m.account[row] >= 0 and m.account[row] != a):
+                continue
+            for less in range(lots.start[i], lots.start[i + 1]):
+                for more in range(lots.start[i], lots.start[i + 1]):
+                    if more == less or work.sold[less] <= 0.0:
+                        continue
+                    cost, amount = _exchange_cost(shape, work, a, i, row, less, more)
+                    if amount > 0.0 and cost < best:
+                        best, best_less, best_more = cost, less, more
+                        best_amount, best_account = amount, a
+        if best_less < 0:
+            return
+        _exchange(shape, work, best_account, best_less, best_more, best_amount)
+
+
+@hidden
+def _wanted(work: Workspace, a: int, row: int, less: int, more: int) -> float:
+    """How much of an exchange brings the row to its end; 0 when it leads away from it."""
+    m = work.multipliers
+    share = 1.0 if m.account[row] >= 0 else work.accounts.share[a]
+    per_unit = share * (_counts(work.lots, more, m.kind[row]) - _counts(work.lots, less, m.kind[row]))
+    above = m.value[row] - m.upper[row]
+    gap = above if above > 0.0 else m.value[row] - m.lower[row]
+    if per_unit == 0.0 or (gap > 0.0) == (per_unit > 0.0):
+        return 0.0
+    return float(-gap / per_unit)
+
+
+@hidden
+def _exchange(shape: Shape, work: Workspace, a: int, less: int, more: int, amount: float) -> None:
+    m = work.multipliers
+    work.sold[less] = max(0.0, work.sold[less] - amount)
+    work.sold[more] += amount
+    for r in range(shape.size):
+        kind = m.kind[r]
+        if GAIN_SHORT <= kind <= TAX and (m.account[r] < 0 or m.account[r] == a):
+            share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
+            m.value[r] += share * amount * (_counts(work.lots, more, kind) - _counts(work.lots, less, kind))
