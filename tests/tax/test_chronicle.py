@@ -12,8 +12,9 @@ import pytest
 
 from allotment.errors import InvariantError
 from allotment.tax import fold as fold_module
+from allotment.tax import pieces as c
 from allotment.tax.fold import ProblemCode, fold_transactions
-from allotment.tax.folded import Conservation, Folded
+from allotment.tax.folded import Folded
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.transactions import (
     BroughtLots,
@@ -188,10 +189,16 @@ def test_shares_leave_in_kind_and_change_their_sleeve() -> None:
 
 
 def test_money_that_is_lost_stops_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The identity is checked after every fold; nothing is given back when it fails."""
-    monkeypatch.setattr(Conservation, "difference", lambda self: np.array([0, 1]))
-    monkeypatch.setattr(fold_module, "InvariantError", InvariantError)
-    with pytest.raises(InvariantError, match="1 cents in taxable accounts"):
+    """The identity is checked for every household and family of groups; nothing is given back when it
+    fails, and the error says where."""
+    honest = fold_module.fold_streams
+
+    def careless(t: Any, f: Any, b: Any, *rest: Any) -> Any:
+        b.flow[1, c.F_GIVEN] += 1
+        return honest(t, f, b, *rest)
+
+    monkeypatch.setattr(fold_module, "fold_streams", careless)
+    with pytest.raises(InvariantError, match=r"-1 cents in taxable accounts.*household 0 with security 0"):
         folded(BUY)
 
 

@@ -446,6 +446,14 @@ def _end(b: Books, f: Facts, first: int, last: int, lot: Matrix, n_lots: int) ->
     return n
 
 
+@inner
+def money_off(b: Books, taxable: int) -> int:
+    """Recognised gain less what the identity says it is (docs/law/numbers.md): 0, to the cent."""
+    flow = b.flow[taxable]
+    kept = flow[c.F_HELD] + flow[c.F_GIVEN] + flow[c.F_PERMANENT] + flow[c.F_NO_EFFECT]
+    return int(flow[c.F_RECOGNISED] - (flow[c.F_PROCEEDS] - flow[c.F_RECEIVED] + kept))
+
+
 @kernel
 def fold_streams(
     t: Rows,
@@ -458,14 +466,16 @@ def fold_streams(
     family_size: Index,
     family_groups: Index,
     lot: Matrix,
-) -> tuple[Books, Matrix, int]:
+) -> tuple[Books, Matrix, int, int]:
     """Fold streams one after the other: stream i has rows start[i] to start[i + 1] of `t`.
 
     account_start: (n_households + 1,) first account of each household; lot: room for open pieces,
     (any, STATUS + 1). Returns the books, whose rows, links, problems and flows are the result, the
-    room with the open pieces, and their number. Rows are named by their place in `t`.
+    room with the open pieces, their number, and the first stream that lost or made money, −1 for
+    none. Rows are named by their place in `t`.
     """
     n_lots = 0
+    wrong = -1
     for s in range(household.shape[0]):
         f.here[c.FIRST_ACCOUNT] = account_start[household[s]]
         f.here[c.N_ACCOUNTS] = account_start[household[s] + 1] - account_start[household[s]]
@@ -478,4 +488,6 @@ def fold_streams(
             _apply(b, f, t, r)
         lot = _room(lot, n_lots, b.counts[c.LIVE])
         n_lots = _end(b, f, start[s], start[s + 1], lot, n_lots)
-    return b, lot, n_lots
+        if wrong < 0 and (money_off(b, 0) != 0 or money_off(b, 1) != 0):
+            wrong = s
+    return b, lot, n_lots, wrong

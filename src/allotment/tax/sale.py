@@ -62,8 +62,6 @@ def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int)
     piece = b.piece
     share_out(b, amount)
     p = b.counts[TAKEN_HEAD]
-    if p < 0:
-        return
     forget_old(b, f, piece[p, SECURITY], today)
     while p >= 0:
         taxable = f.taxable[piece[p, ACCOUNT]] == 1
