@@ -211,6 +211,7 @@ def _name_minimum(
     barred = p.lot_is_loss[lots] & (p.young[i] > 0) & math.isinf(p.young_cost[i])
     usable = p.lot_sellable[lots] & p.may_sell[i] & ~barred
     lots = lots[np.cumprod(usable).astype(bool)] if p.in_order[a] else lots[usable]
+    lots = lots[p.lot_weight[lots] > 0]
     rate = p.lot_tax[lots] + p.half_spread[i] + p.lot_charge[a] / p.lot_weight[lots] + year[lots]
     gain = charge[GAIN] + np.where(p.lot_is_long[lots], charge[GAIN_LONG], charge[GAIN_SHORT])
     price = np.zeros(len(p.lot_tax))
