@@ -94,6 +94,19 @@ def test_a_short_share_takes_one_loss(replayed: Replay) -> None:
     ]
 
 
+def test_a_short_of_another_account_takes_it_though_it_was_opened_first(replayed: Replay) -> None:
+    done = replayed(
+        """
+        2024-05-01 short_sell X account=B qty=10 amount=500
+        2024-05-02 short_sell X account=A qty=10 amount=500
+        2024-05-10 cover      X account=A qty=10 amount=600
+    """,
+        accounts={"A": {}, "B": {}},
+    )
+    assert done.sold("t3")["disallowed"] == 100
+    assert [(row["origin"], row["basis"]) for row in done.lots] == [("t1", "-400.00")]
+
+
 def test_a_purchase_is_no_short_and_a_short_no_purchase(replayed: Replay) -> None:
     done = replayed("""
         2024-05-01 short_sell X qty=10 amount=500
