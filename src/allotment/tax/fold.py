@@ -1,8 +1,9 @@
 """The pure fold: transactions in, open lots, disposals and wash links out.
 
 Everything the law says about lots happens here, event by event, in compiled loops over the
-streams of `tax.streams`; `tax.chronicle` calls the rules, each in its own module. What the fold
-gives back is checked against the identity of docs/law/numbers.md, to the cent, every time.
+streams of `tax.streams`: `tax.stream_fold` goes through them and `tax.chronicle` calls the rules,
+each in its own module. What the fold gives back is checked against the identity of
+docs/law/numbers.md, to the cent, every time.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 
 from allotment.errors import InvariantError
 from allotment.tax import pieces as c
-from allotment.tax.chronicle import Rows, fold_streams, money_off
+from allotment.tax.chronicle import Rows
 from allotment.tax.folded import Folded, Harvest
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.pieces import Books, Facts, Matrix
 from allotment.tax.problems import ProblemCode
+from allotment.tax.stream_fold import fold_streams, money_off
 from allotment.tax.streams import Families, Streams, families, streams, with_successors
 from allotment.tax.transactions import FoldPolicy, NamedLots, SpouseEffect, TaxAccounts, Transactions
 from allotment.units import Codes, Dates, Index, Ints
