@@ -1,0 +1,234 @@
+"""What doing without a trade would cost: at the answer's prices for the name, at least for the account.
+
+At fixed prices each alternative of a name has an exact cost (`moves`); its difference from that of the
+trade is what the trade is worth to the account if the other names stay at their prices. They may
+answer, so the true difference can be smaller, but not below `at_least`: with one side of a name closed,
+the dual function at the same multipliers is still a lower bound.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from allotment.optimize.decision import Decision, prices_at
+from allotment.optimize.moves import EITHER_WAY, NO_LOSS_SALE, NO_PURCHASE, Moves, best_moves
+from allotment.optimize.problem import RowKind, SolveOptions
+from allotment.optimize.solution import Solutions
+from allotment.optimize.terms import NameTerms
+from allotment.units import Codes, Floats
+
+_SAME = 1e-12
+
+
+class Other(IntEnum):
+    """What a name does instead of its trade."""
+
+    NONE = 0  # it has no trade, or no other way
+    HOLD = 1
+    FEWER_LOTS = 2  # keep the dearest of the lots that are sold
+    OTHER_SIDE = 3  # buy instead of selling, sell instead of buying
+
+
+class Pushes(NamedTuple):
+    """What moved each name (n,), at the answer's prices: negative pulls towards the trade.
+
+    All of them and the name's own tax, costs, wash and limit add up to minus `Alternatives.hold`.
+    """
+
+    factors: Floats  # (n, k) price of each factor × exposure moved
+    specific: Floats
+    cash: Floats  # price of cash × weight moved
+    row: Floats  # prices of all rows × what they count of it
+    year: Floats  # prices of the ends of the year's regime × gains, beside the tax itself
+
+
+class Alternatives(NamedTuple):
+    """Per name (n,): extra costs in fractions of its account's value, prices held fixed.
+
+    NaN where a name is not traded or has no such way. A small negative one says that the name alone
+    would do better otherwise: it was brought to its side by the others or by whole shares.
+    """
+
+    hold: Floats
+    fewer_lots: Floats
+    other_side: Floats
+    best: Codes  # Other: the cheapest of them
+    extra: Floats  # its cost
+    # True extra cost of any plan for all accounts without this purchase, or this sale: no less.
+    at_least: Floats
+
+
+def pushes_of(decision: Decision) -> Pushes:
+    """What the prices of factors, cash, rows and the year made of each name's move."""
+    p, d, prices = decision.problem, decision, decision.prices
+    a = d.account
+    move = d.weight - p.held
+    B, variance = d.market.loadings[p.asset_ix], d.market.specific_variance[p.asset_ix]
+    factors = prices.factor[a] * B * move[:, None]
+    middle = (d.weight + p.held) / 2 - p.benchmark
+    linear = (prices.weight + p.utility - prices.cash[a]) * move - factors.sum(axis=1)
+    counted = measures(d)
+    rates = np.zeros_like(prices.kind)
+    ends = np.zeros_like(prices.kind)
+    if d.regime >= 0:
+        rates[:, RowKind.GAIN_SHORT] = p.regime_short_rate[d.regime]
+        rates[:, RowKind.GAIN_LONG] = p.regime_long_rate[d.regime]
+        ends = prices.kind - rates - _row_kinds(d)
+    return Pushes(
+        factors=factors,
+        specific=prices.risk[a] * variance * move * middle,
+        cash=prices.cash[a] * move,
+        row=linear + (_row_kinds(d)[a] * counted).sum(axis=1),
+        year=(ends[a] * counted).sum(axis=1),
+    )
+
+
+def measures(decision: Decision) -> Floats:
+    """What rows of each kind count of each name's trade (n, N_KINDS), beyond what it counts unmoved."""
+    p, d = decision.problem, decision
+    counted = np.zeros((len(p.held), len(RowKind)))
+    gain = p.lot_gain * d.sold
+    counted[:, RowKind.TURNOVER] = d.traded / 2
+    for kind, chosen in ((RowKind.GAIN_SHORT, ~p.lot_is_long), (RowKind.GAIN_LONG, p.lot_is_long)):
+        counted[:, kind] = np.bincount(d.lot_name, gain * chosen, minlength=len(p.held))
+    counted[:, RowKind.GAIN] = counted[:, RowKind.GAIN_SHORT] + counted[:, RowKind.GAIN_LONG]
+    counted[:, RowKind.TAX] = np.bincount(d.lot_name, p.lot_tax * d.sold, minlength=len(p.held))
+    counted[:, RowKind.TRADES] = d.traded > 0.0
+    counted[:, RowKind.HOLDINGS] = 1.0 * (d.weight > 0.0) - 1.0 * (p.held > 0.0)
+    big = p.big_from[d.account]
+    counted[:, RowKind.BIG] = np.where(d.weight > big, d.weight, 0.0) - np.where(p.held > big, p.held, 0.0)
+    return counted
+
+
+def alternatives_of(
+    decision: Decision, solutions: Solutions, j: int, terms: NameTerms, pushes: Pushes, options: SolveOptions
+) -> Alternatives:
+    """The alternatives of each traded name of problem j, whose decision, terms and pushes these are."""
+    d = decision
+    is_traded = d.traded > 0.0
+    own = own_terms(terms)
+    pushed = pushes.factors.sum(axis=1) + pushes.specific + pushes.cash + pushes.row + pushes.year
+    hold = -(own + pushed)
+    moves = best_moves(d.market, d.problem, d.prices, options, closed_sides(d))
+    sells = d.sold_of_name > d.bought
+    other = np.where(sells, moves.buy, moves.sell)
+    # A cost is comparable within a name: from the trade to holding, from holding to the other side.
+    other_side = np.where(np.isfinite(other), hold + other - moves.hold, np.nan)
+    ways = np.stack([hold, fewer_lots(d, terms), other_side])
+    ways[:, ~is_traded] = np.nan
+    known = np.where(np.isnan(ways), np.inf, ways)
+    best = np.argmin(known, axis=0)
+    extra = known.min(axis=0)
+    return Alternatives(
+        hold=ways[0],
+        fewer_lots=ways[1],
+        other_side=ways[2],
+        best=np.where(np.isfinite(extra), best + 1, Other.NONE).astype(np.int8),
+        extra=np.where(np.isfinite(extra), extra, np.nan),
+        at_least=np.where(is_traded, _at_least(d, solutions, j, options), np.nan),
+    )
+
+
+def own_terms(terms: NameTerms) -> Floats:
+    """What a name's trade costs beside risk (n,)."""
+    return np.asarray(terms.total() - terms.specific - terms.factors.sum(axis=1))
+
+
+def closed_sides(decision: Decision) -> Codes:
+    """Which side the other members of its group close to each name (n,), as the answer has them."""
+    p, d = decision.problem, decision
+    group = d.market.group_ix[p.asset_ix]
+    n_groups = int(group.max(initial=0)) + 1
+    loses = np.bincount(d.lot_name, (d.sold > 0.0) & p.lot_is_loss, minlength=len(group)) > 0
+    buys = d.bought > 0.0
+    others_lose = np.bincount(group, loses, minlength=n_groups)[group] - loses > 0
+    others_buy = np.bincount(group, buys, minlength=n_groups)[group] - buys > 0
+    closed = np.where(others_lose, NO_PURCHASE, np.where(others_buy, NO_LOSS_SALE, EITHER_WAY))
+    return closed.astype(np.int8)
+
+
+def fewer_lots(decision: Decision, terms: NameTerms) -> Floats:
+    """Extra cost of keeping the dearest lot sold (n,); NaN where one lot is sold, or less may not be."""
+    p, d, prices = decision.problem, decision, decision.prices
+    n = len(p.held)
+    extra = np.full(n, np.nan)
+    lots = np.flatnonzero(d.sold > 0.0)
+    name = d.lot_name[lots]
+    a = d.account[name]
+    kinds = prices.kind[a]
+    gain_price = kinds[:, RowKind.GAIN] + np.where(
+        p.lot_is_long[lots], kinds[:, RowKind.GAIN_LONG], kinds[:, RowKind.GAIN_SHORT]
+    )
+    unit = p.lot_tax[lots] * (1.0 + kinds[:, RowKind.TAX]) + gain_price * p.lot_gain[lots]
+    order = np.lexsort((lots, np.where(p.in_order[a], lots, unit), name))
+    last = order[np.flatnonzero(np.diff(name[order], append=-1))]
+    lot, i, a = lots[last], name[last], a[last]
+    kept, counts = d.sold[lot], np.bincount(name, minlength=n)[i]
+    rest = d.sold_of_name[i] - kept
+    weight = d.weight[i] + kept
+    variance = d.market.specific_variance[p.asset_ix[i]]
+    lost = np.bincount(d.lot_name, d.sold * p.lot_is_loss, minlength=n)[i]
+    lost_less = lost - kept * p.lot_is_loss[lot]
+    washed = np.minimum(lost, p.young[i]) - np.minimum(lost_less, p.young[i])
+    wash = np.where(washed > 0.0, np.where(np.isfinite(p.young_cost[i]), p.young_cost[i], 0.0) * washed, 0.0)
+    impact = p.impact[i] * ((weight - p.held[i]) ** 2 - (d.weight[i] - p.held[i]) ** 2)
+    outside = np.maximum(p.weight_min[i] - weight, weight - p.weight_max[i]) > _SAME
+    specific = prices.risk[a] * variance * kept * ((weight + d.weight[i]) / 2 - p.benchmark[i])
+    unkept = unit[last] + p.half_spread[i] + prices.kind[a, RowKind.TURNOVER] / 2
+    cost = specific + prices.weight[i] * kept - unkept * kept - p.lot_charge[a] - wash + impact
+    steps = np.divide(kept, p.step[i], out=np.zeros(len(i)), where=p.step[i] > 0.0)
+    small = (rest < p.trade_min[a] - _SAME) | (weight < p.holding_min[a])
+    uneven = (p.step[i] > 1e-7) & (np.abs(steps - np.round(steps)) > 1e-6)
+    allowed = (counts > 1) & ~small & ~uneven & ~outside & (d.bought[i] == 0.0)
+    extra[i[allowed]] = cost[allowed]
+    return extra
+
+
+def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions) -> Floats:
+    """Bound on the true extra cost of a plan without each name's trade (n,)."""
+    p = d.problem
+    cases = range(int(solutions.cases_from[j]), int(solutions.cases_from[j + 1]))
+    bounds = solutions.case_bound[cases.start : cases.stop]
+    total = float(bounds.min()) + d.gap
+    least = np.full(len(p.held), np.inf)
+    sells = d.sold_of_name > d.bought
+    for number, case in enumerate(cases):
+        theta = solutions.theta[solutions.theta_from[case] : solutions.theta_from[case + 1]]
+        prices = prices_at(d.market, p, theta, number if len(p.regime_constant) else -1)
+        moves = best_moves(d.market, p, prices, options)
+        least = np.minimum(least, float(bounds[number]) + _rise(d, moves, sells))
+    return np.asarray(np.maximum(0.0, least - total) / d.share[d.account])
+
+
+def _rise(d: Decision, m: Moves, sells: np.ndarray) -> Floats:
+    """By how much the dual function rises when a name's side is closed (n,), in all accounts' value."""
+    share = d.share[d.account]
+    group = d.market.group_ix[d.problem.asset_ix]
+    quiet_closed = np.where(sells, m.quiet_unsold, m.quiet_unbought)
+    keen_closed = np.where(sells, m.keen_unsold, m.keen_unbought)
+    rise = np.minimum(quiet_closed, keen_closed) - np.minimum(m.quiet, m.keen)
+    _, where, size = np.unique(group, return_inverse=True, return_counts=True)
+    paired = np.flatnonzero(size[where] > 1)
+    quiet = np.bincount(where[paired], (share * m.quiet)[paired], minlength=len(size))[where[paired]]
+    keen = np.bincount(where[paired], (share * m.keen)[paired], minlength=len(size))[where[paired]]
+    closed = np.minimum(
+        quiet + (share * (quiet_closed - m.quiet))[paired], keen + (share * (keen_closed - m.keen))[paired]
+    )
+    rise = share * rise
+    rise[paired] = closed - np.minimum(quiet, keen)
+    return np.asarray(rise)
+
+
+def _row_kinds(d: Decision) -> Floats:
+    """What the rows of other kinds than linear charge per unit they count (A, N_KINDS)."""
+    p = d.problem
+    account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    kinds = np.zeros((p.n_accounts, len(RowKind)))
+    own = np.flatnonzero(~p.row_joint & (p.row_kind != RowKind.LINEAR))
+    np.add.at(kinds, (account[own], p.row_kind[own]), d.prices.row[own])
+    for r in np.flatnonzero(p.row_joint):
+        kinds[:, p.row_kind[r]] += d.prices.row[r]
+    return kinds
