@@ -57,7 +57,8 @@ class Alternatives(NamedTuple):
     other_side: Floats
     best: Codes  # Other: the cheapest of them
     extra: Floats  # its cost
-    # True extra cost of any plan for all accounts without this purchase, or this sale: no less.
+    # No plan for all accounts without this purchase, or without this sale, costs less than so much
+    # more than the answer; negative, down to minus the gap, where that is not proven to cost anything.
     at_least: Floats
 
 
@@ -200,7 +201,7 @@ def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions) 
         prices = prices_at(d.market, p, theta, number if len(p.regime_constant) else -1)
         moves = best_moves(d.market, p, prices, options)
         least = np.minimum(least, float(bounds[number]) + _rise(d, moves, sells))
-    return np.asarray(np.maximum(0.0, least - total) / d.share[d.account])
+    return np.asarray((least - total) / d.share[d.account])
 
 
 def _rise(d: Decision, m: Moves, sells: np.ndarray) -> Floats:
@@ -211,11 +212,13 @@ def _rise(d: Decision, m: Moves, sells: np.ndarray) -> Floats:
     keen_closed = np.where(sells, m.keen_unsold, m.keen_unbought)
     rise = np.minimum(quiet_closed, keen_closed) - np.minimum(m.quiet, m.keen)
     _, where, size = np.unique(group, return_inverse=True, return_counts=True)
-    paired = np.flatnonzero(size[where] > 1)
-    quiet = np.bincount(where[paired], (share * m.quiet)[paired], minlength=len(size))[where[paired]]
-    keen = np.bincount(where[paired], (share * m.keen)[paired], minlength=len(size))[where[paired]]
+    paired = np.flatnonzero(size[where] > 1)  # whose members choose a side together
+    here, part = where[paired], share[paired]
+    quiet = np.bincount(here, part * m.quiet[paired], minlength=len(size))[here]
+    keen = np.bincount(here, part * m.keen[paired], minlength=len(size))[here]
     closed = np.minimum(
-        quiet + (share * (quiet_closed - m.quiet))[paired], keen + (share * (keen_closed - m.keen))[paired]
+        quiet + part * (quiet_closed[paired] - m.quiet[paired]),
+        keen + part * (keen_closed[paired] - m.keen[paired]),
     )
     rise = share * rise
     rise[paired] = closed - np.minimum(quiet, keen)

@@ -1,0 +1,304 @@
+"""Why a name that a person would ask about was not traded, and what the trade would have brought.
+
+At the answer's prices a name's trade is weighed again without each of the rules that concern it. The
+binding rule is the one whose absence alone makes the trade worth most. Where not even all of
+them together do, the trade is not worth it: what stands most against it is told, with its size.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from allotment.optimize.alternatives import closed_sides
+from allotment.optimize.decision import Decision, Prices
+from allotment.optimize.moves import EITHER_WAY, best_moves
+from allotment.optimize.problem import (
+    ACCOUNT_COLUMNS,
+    LOT_COLUMNS,
+    NAME_COLUMNS,
+    Problems,
+    RowKind,
+    SolveOptions,
+    make_problems,
+)
+from allotment.units import Codes, Floats, Index
+
+_WORTH_MIN = 1e-8  # of account value; a trade that brings less is not missed
+
+
+class Question(IntEnum):
+    """What a person would ask about a name that was not traded."""
+
+    HARVEST = 1  # why is this loss not taken?
+    REDUCE = 2  # why is so much more held than the index has?
+    INCREASE = 3  # why is so much less held than the index has?
+
+
+class Rule(IntEnum):
+    """What keeps a name from being traded. First what forbids, then what makes it not worth it."""
+
+    NO_SALE = 1  # the name may not be sold
+    LOCKED_LOTS = 2  # its lots may not be sold
+    NO_PURCHASE = 3  # the name may not be bought
+    YOUNG_SHARES = 4  # shares bought lately would wash the loss
+    OPEN_CLAIM = 5  # the purchase would wash a loss taken lately
+    GROUP = 6  # a substantially identical name is traded the other way
+    WEIGHT_LIMIT = 7
+    LOT_ORDER = 8  # the venue sells other lots first
+    TRADE_MIN = 9
+    HOLDING_MIN = 10
+    SHARE_STEP = 11
+    CHARGES = 12  # ticket and closed lots cost more than the trade brings
+    BALANCE = 13  # alone it would pay; with the other trades it was left out, within the gap
+    TAX = 14
+    RISK = 15
+    TRADING_COST = 16  # spread and impact
+    WASH = 17  # what is washed at a price costs more
+    CASH = 18  # cash is dearer: what would have to be sold, or stay unbought, for it
+    ROW = 19  # a limit on a sum of names makes it dear
+    TILT = 20
+
+
+class WhyNot(NamedTuple):
+    """One row per question (m,), those about the most first. Fractions of the account's value."""
+
+    name: Index
+    question: Codes  # Question
+    rule: Codes  # Rule
+    size: Floats  # weight of what was asked for: the losses held, or the distance from the index
+    brings: Floats  # what the trade would bring: net without the rule that forbids it, else gross
+    against: Floats  # what stands most against it, NaN where a rule forbids it
+    row: Index  # the row, where the rule is ROW, else −1
+
+
+_FORBIDS = tuple(rule for rule in Rule if rule <= Rule.CHARGES and rule != Rule.GROUP)
+
+
+def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot:
+    """Answers about at most `most` losses not taken, and as many distances from the index."""
+    name, question, size = _asked(decision, most)
+    m = len(name)
+    sells = question != Question.INCREASE
+    closed = closed_sides(decision)[name]
+    gains = _gains(decision, options, name, sells, closed)
+    worth = gains > _WORTH_MIN
+    as_is, no_group, free = 0, 1, 2
+    single = gains[3:]
+    rule = np.array([*_FORBIDS])[np.argmax(single, axis=0)] if m else np.zeros(0, np.int64)
+    brings = single.max(axis=0, initial=-np.inf)
+    alone = brings > _WORTH_MIN
+    # Where no rule alone stands in the way, the first that is in force is named.
+    rule = np.where(alone, rule, _first_in_force(decision, name, sells))
+    brings = np.where(alone, brings, gains[free])
+    by_group = worth[no_group] & (gains[no_group] >= brings)
+    rule = np.where(by_group, Rule.GROUP, rule)
+    brings = np.where(by_group, gains[no_group], brings)
+    rule = np.where(worth[as_is], Rule.BALANCE, rule)
+    brings = np.where(worth[as_is], gains[as_is], brings)
+    against, row = np.full(m, np.nan), np.full(m, -1, np.int32)
+    for x in np.flatnonzero(~worth.any(axis=0)):
+        rule[x], brings[x], against[x], row[x] = _not_worth(decision, int(name[x]), Question(question[x]))
+    return WhyNot(name, question, rule.astype(np.int8), size, brings, against, row)
+
+
+def _asked(d: Decision, most: int) -> tuple[Index, Codes, Floats]:
+    """Names not traded with the largest losses by what they would save, and those farthest from the index."""
+    p = d.problem
+    n = len(p.held)
+    loss = np.where(p.lot_is_loss, np.maximum(-_lot_taxes(d), 0.0) * p.lot_weight, 0.0)
+    saving = np.bincount(d.lot_name, loss, minlength=n)
+    losses = np.bincount(d.lot_name, np.where(p.lot_is_loss, p.lot_weight, 0.0), minlength=n)
+    untraded = d.traded == 0.0
+    harvest = _largest(np.where(untraded, saving, 0.0), most)
+    active = np.where(untraded, p.held - p.benchmark, 0.0)
+    active[harvest] = 0.0
+    far = _largest(np.abs(active), most)
+    name = np.concatenate([harvest, far]).astype(np.int32)
+    distance = np.where(active[far] > 0.0, Question.REDUCE, Question.INCREASE)
+    question = np.concatenate([np.full(len(harvest), Question.HARVEST), distance]).astype(np.int8)
+    return name, question, np.concatenate([losses[harvest], np.abs(active[far])])
+
+
+def _largest(size: Floats, most: int) -> Index:
+    order = np.argsort(-size, kind="stable")[:most]
+    return np.asarray(order[size[order] > _WORTH_MIN], np.int32)
+
+
+def _lot_taxes(d: Decision) -> Floats:
+    """Tax per unit of weight sold of each lot (L,), the year's rates included."""
+    p = d.problem
+    if d.regime < 0:
+        return p.lot_tax
+    rate = np.where(p.lot_is_long, p.regime_long_rate[d.regime], p.regime_short_rate[d.regime])
+    return np.asarray(p.lot_tax + rate * p.lot_gain)
+
+
+def _gains(d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, closed: Codes) -> Floats:
+    """What the trade asked for brings at the answer's prices (versions, m): as things are, without what
+    the group does, without any rule, and without each of `_FORBIDS` alone."""
+    m = len(name)
+    versions: list[tuple[Rule, ...]] = [(), (), _FORBIDS, *((rule,) for rule in _FORBIDS)]
+    problem, prices = _each_alone(d, np.tile(name, len(versions)))
+    for at, rules in enumerate(versions):
+        for rule in rules:
+            _lift(problem, rule, slice(at * m, (at + 1) * m))
+    barred = np.full((len(versions), m), EITHER_WAY, np.int8)
+    barred[0], barred[3:] = closed, closed
+    moves = best_moves(d.market, problem, prices, options, barred.ravel())
+    side = np.where(np.tile(sells, len(versions)), moves.sell, moves.buy)
+    usable = np.isfinite(side) & np.isfinite(moves.hold)
+    gains = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
+    return np.asarray(gains.reshape(len(versions), m))
+
+
+def _each_alone(d: Decision, name: Index) -> tuple[Problems, Prices]:
+    """Each of these names as an account of its own, in columns that may be written to."""
+    p, account, n = d.problem, d.account[name], len(name)
+    counts = p.lots_from[name + 1] - p.lots_from[name]
+    lots_from = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], counts)
+    columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
+    columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
+    columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS}
+    problem = make_problems(names_from=np.arange(n + 1, dtype=np.int64), lots_from=lots_from, **columns)
+    k = d.market.loadings.shape[1]
+    prices = d.prices
+    return problem, Prices(
+        risk=prices.risk[account],
+        factor=np.zeros((n, k)),
+        cash=np.zeros(n),
+        row=np.zeros(0),
+        kind=prices.kind[account],
+        weight=prices.weight[name],
+    )
+
+
+def _lift(problem: Problems, rule: Rule, names: slice) -> None:
+    """Take a rule away from these names, each an account of its own."""
+    lots = slice(int(problem.lots_from[names.start]), int(problem.lots_from[names.stop]))
+    match rule:
+        case Rule.NO_SALE:
+            problem.may_sell[names] = True
+        case Rule.LOCKED_LOTS:
+            problem.lot_sellable[lots] = True
+        case Rule.NO_PURCHASE:
+            problem.may_buy[names] = True
+        case Rule.YOUNG_SHARES:
+            problem.young[names] = 0.0
+        case Rule.OPEN_CLAIM:
+            problem.wash_exposed[names] = 0.0
+        case Rule.WEIGHT_LIMIT:
+            problem.weight_min[names] = 0.0
+            problem.weight_max[names] = 1.0
+        case Rule.LOT_ORDER:
+            problem.in_order[names] = False
+        case Rule.TRADE_MIN:
+            problem.trade_min[names] = 0.0
+        case Rule.HOLDING_MIN:
+            problem.holding_min[names] = 0.0
+        case Rule.SHARE_STEP:
+            problem.step[names] = 0.0
+        case Rule.CHARGES:
+            problem.ticket_charge[names] = 0.0
+            problem.lot_charge[names] = 0.0
+
+
+def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
+    """The first of `_FORBIDS` that is in force for each name's side."""
+    p, a = d.problem, d.account[name]
+    n = len(p.held)
+    locked = np.bincount(d.lot_name, ~p.lot_sellable, minlength=n)[name] > 0
+    lost = np.bincount(d.lot_name, p.lot_is_loss, minlength=n)[name] > 0
+    limited = np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0)
+    in_force = [
+        (Rule.NO_SALE, sells & ~p.may_sell[name]),
+        (Rule.LOCKED_LOTS, sells & locked),
+        (Rule.NO_PURCHASE, ~sells & ~p.may_buy[name]),
+        (Rule.YOUNG_SHARES, sells & lost & (p.young[name] > 0.0)),
+        (Rule.OPEN_CLAIM, ~sells & (p.wash_exposed[name] > 0.0)),
+        (Rule.WEIGHT_LIMIT, limited),
+        (Rule.LOT_ORDER, sells & p.in_order[a]),
+        (Rule.TRADE_MIN, p.trade_min[a] > 0.0),
+        (Rule.HOLDING_MIN, p.holding_min[a] > 0.0),
+        (Rule.SHARE_STEP, p.step[name] > 0.0),
+    ]
+    rule = np.full(len(name), Rule.CHARGES, np.int8)
+    for one, holds in reversed(in_force):
+        rule = np.where(holds, one, rule).astype(np.int8)
+    return rule
+
+
+def _not_worth(d: Decision, i: int, question: Question) -> tuple[int, float, float, int]:
+    """What stands most against a trade, what speaks for it, and by how much; the row if it is one.
+
+    The trade is that which was asked for: all losses, or the whole distance from the index.
+    """
+    p, a, prices = d.problem, int(d.account[i]), d.prices
+    size, taxed, per_kind = _wanted(d, i, question)
+    move = size if question == Question.INCREASE else -size
+    specific = float(d.market.specific_variance[p.asset_ix[i]])
+    middle = float(p.held[i] - p.benchmark[i]) + move / 2
+    factors = float((prices.factor[a] * d.market.loadings[p.asset_ix[i]]).sum())
+    by_row = _row_prices(d, i, move, per_kind)
+    washed = min(size, float(p.young[i] if move < 0.0 else p.wash_exposed[i]))
+    wash_cost = float(p.young_cost[i] if move < 0.0 else p.wash_cost[i])
+    terms = {
+        Rule.TAX: taxed,
+        Rule.RISK: factors * move + float(prices.risk[a]) * specific * move * middle,
+        Rule.TRADING_COST: float(p.half_spread[i]) * size + float(p.impact[i]) * size**2,
+        Rule.CHARGES: float(p.ticket_charge[a] + p.lot_charge[a]),
+        Rule.WASH: washed * wash_cost if washed > 0.0 and np.isfinite(wash_cost) else 0.0,
+        Rule.CASH: float(prices.cash[a]) * move,
+        Rule.ROW: float(by_row.sum()),
+        Rule.TILT: -float(p.utility[i]) * move,
+    }
+    rule = max(terms, key=lambda one: terms[one])
+    brings = -sum(term for term in terms.values() if term < 0.0)
+    row = int(np.argmax(by_row)) if rule == Rule.ROW else -1
+    return int(rule), brings, terms[rule], row
+
+
+def _wanted(d: Decision, i: int, question: Question) -> tuple[float, float, Floats]:
+    """Weight, tax, and what rows count by kind, of the trade that was asked for."""
+    p = d.problem
+    counted = np.zeros(len(RowKind))
+    counted[RowKind.TRADES] = 1.0
+    if question == Question.INCREASE:
+        size = float(p.benchmark[i] - p.held[i])
+        counted[RowKind.TURNOVER] = size / 2
+        counted[RowKind.HOLDINGS] = float(p.held[i] == 0.0)
+        return size, 0.0, counted
+    lots = np.arange(p.lots_from[i], p.lots_from[i + 1])
+    taxes = _lot_taxes(d)
+    if question == Question.HARVEST:
+        lots = lots[p.lot_is_loss[lots]]
+        left = float(p.lot_weight[lots].sum())
+    else:
+        lots = lots[np.argsort(taxes[lots], kind="stable")]
+        left = float(p.held[i] - p.benchmark[i])
+    size = tax = 0.0
+    for lot in lots.tolist():
+        sold = min(float(p.lot_weight[lot]), left - size)
+        size, tax = size + sold, tax + sold * float(taxes[lot])
+        gain = sold * float(p.lot_gain[lot])
+        counted[RowKind.GAIN_LONG if p.lot_is_long[lot] else RowKind.GAIN_SHORT] += gain
+        counted[RowKind.GAIN] += gain
+        counted[RowKind.TAX] += sold * float(p.lot_tax[lot])
+    counted[RowKind.TURNOVER] = size / 2
+    return size, tax, counted
+
+
+def _row_prices(d: Decision, i: int, move: float, per_kind: Floats) -> Floats:
+    """What each row charges for a move of name i (R,)."""
+    p, a = d.problem, int(d.account[i])
+    row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    mine = (row_account == a) | p.row_joint
+    counted = np.where(mine & (p.row_kind != RowKind.LINEAR), per_kind[p.row_kind], 0.0)
+    first = int(p.names_from[a])
+    entry_row = np.repeat(np.arange(len(p.row_kind)), np.diff(p.entries_from))
+    here = (p.entry_name == i - first) & (row_account[entry_row] == a)
+    np.add.at(counted, entry_row[here], p.entry_coefficient[here] * move)
+    return np.asarray(counted * d.prices.row)
