@@ -71,7 +71,7 @@ def plain() -> tuple[Solutions, Decision]:
 
 
 def test_terms_and_pushes_are_those_of_the_cost_curves(plain) -> None:
-    answer, d = plain
+    _, d = plain
     moves = best_moves(d.market, d.problem, d.prices, OPTIONS)
     slack = d.gap + 1e-9
     traded = d.traded > 0.0
@@ -104,7 +104,7 @@ def test_keeping_the_dearest_lot_is_the_trade_without_it(seed: int) -> None:
     market, problem = random_problem(rng, 12, features=features)
     decision = decision_of(market, problem, solve_one(market, problem), 0)
     assert decision is not None
-    extra = fewer_lots(decision, terms_of(decision, OPTIONS).names)
+    extra = fewer_lots(decision)
     for i in np.flatnonzero(np.isfinite(extra)):
         differences = []
         for lot in np.flatnonzero((decision.lot_name == i) & (decision.sold > 0.0)):

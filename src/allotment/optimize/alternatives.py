@@ -94,9 +94,9 @@ def measures(decision: Decision) -> Floats:
     gain = p.lot_gain * d.sold
     counted[:, RowKind.TURNOVER] = d.traded / 2
     for kind, chosen in ((RowKind.GAIN_SHORT, ~p.lot_is_long), (RowKind.GAIN_LONG, p.lot_is_long)):
-        counted[:, kind] = np.bincount(d.lot_name, gain * chosen, minlength=len(p.held))
+        counted[:, kind] = d.by_name(gain * chosen)
     counted[:, RowKind.GAIN] = counted[:, RowKind.GAIN_SHORT] + counted[:, RowKind.GAIN_LONG]
-    counted[:, RowKind.TAX] = np.bincount(d.lot_name, p.lot_tax * d.sold, minlength=len(p.held))
+    counted[:, RowKind.TAX] = d.by_name(p.lot_tax * d.sold)
     counted[:, RowKind.TRADES] = d.traded > 0.0
     counted[:, RowKind.HOLDINGS] = 1.0 * (d.weight > 0.0) - 1.0 * (p.held > 0.0)
     big = p.big_from[d.account]
@@ -118,7 +118,7 @@ def alternatives_of(
     other = np.where(sells, moves.buy, moves.sell)
     # A cost is comparable within a name: from the trade to holding, from holding to the other side.
     other_side = np.where(np.isfinite(other), hold + other - moves.hold, np.nan)
-    ways = np.stack([hold, fewer_lots(d, terms), other_side])
+    ways = np.stack([hold, fewer_lots(d), other_side])
     ways[:, ~is_traded] = np.nan
     known = np.where(np.isnan(ways), np.inf, ways)
     best = np.argmin(known, axis=0)
@@ -129,7 +129,7 @@ def alternatives_of(
         other_side=ways[2],
         best=np.where(np.isfinite(extra), best + 1, Other.NONE).astype(np.int8),
         extra=np.where(np.isfinite(extra), extra, np.nan),
-        at_least=np.where(is_traded, _at_least(d, solutions, j, options), np.nan),
+        at_least=np.where(is_traded, _at_least(d, solutions, j, options, moves), np.nan),
     )
 
 
@@ -143,7 +143,7 @@ def closed_sides(decision: Decision) -> Codes:
     p, d = decision.problem, decision
     group = d.market.group_ix[p.asset_ix]
     n_groups = int(group.max(initial=0)) + 1
-    loses = np.bincount(d.lot_name, (d.sold > 0.0) & p.lot_is_loss, minlength=len(group)) > 0
+    loses = d.by_name((d.sold > 0.0) & p.lot_is_loss) > 0
     buys = d.bought > 0.0
     others_lose = np.bincount(group, loses, minlength=n_groups)[group] - loses > 0
     others_buy = np.bincount(group, buys, minlength=n_groups)[group] - buys > 0
@@ -151,7 +151,7 @@ def closed_sides(decision: Decision) -> Codes:
     return closed.astype(np.int8)
 
 
-def fewer_lots(decision: Decision, terms: NameTerms) -> Floats:
+def fewer_lots(decision: Decision) -> Floats:
     """Extra cost of keeping the dearest lot sold (n,); NaN where one lot is sold, or less may not be."""
     p, d, prices = decision.problem, decision, decision.prices
     n = len(p.held)
@@ -171,7 +171,7 @@ def fewer_lots(decision: Decision, terms: NameTerms) -> Floats:
     rest = d.sold_of_name[i] - kept
     weight = d.weight[i] + kept
     variance = d.market.specific_variance[p.asset_ix[i]]
-    lost = np.bincount(d.lot_name, d.sold * p.lot_is_loss, minlength=n)[i]
+    lost = d.by_name(d.sold * p.lot_is_loss)[i]
     lost_less = lost - kept * p.lot_is_loss[lot]
     washed = np.minimum(lost, p.young[i]) - np.minimum(lost_less, p.young[i])
     wash = np.where(washed > 0.0, np.where(np.isfinite(p.young_cost[i]), p.young_cost[i], 0.0) * washed, 0.0)
@@ -188,19 +188,22 @@ def fewer_lots(decision: Decision, terms: NameTerms) -> Floats:
     return extra
 
 
-def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions) -> Floats:
-    """Bound on the true extra cost of a plan without each name's trade (n,)."""
-    p = d.problem
-    cases = range(int(solutions.cases_from[j]), int(solutions.cases_from[j + 1]))
-    bounds = solutions.case_bound[cases.start : cases.stop]
+def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions, here: Moves) -> Floats:
+    """Bound on the true extra cost of a plan without each name's trade (n,); `here`: the moves in the
+    case that the answer lies in."""
+    first, last = int(solutions.cases_from[j]), int(solutions.cases_from[j + 1])
+    bounds = solutions.case_bound[first:last]
     total = float(bounds.min()) + d.gap
-    least = np.full(len(p.held), np.inf)
+    least = np.full(len(d.weight), np.inf)
     sells = d.sold_of_name > d.bought
-    for number, case in enumerate(cases):
-        theta = solutions.theta[solutions.theta_from[case] : solutions.theta_from[case + 1]]
-        prices = prices_at(d.market, p, theta, number if len(p.regime_constant) else -1)
-        moves = best_moves(d.market, p, prices, options)
-        least = np.minimum(least, float(bounds[number]) + _rise(d, moves, sells))
+    for number, bound in enumerate(bounds.tolist()):
+        moves = here
+        if number != max(d.regime, 0):
+            theta = solutions.theta[
+                solutions.theta_from[first + number] : solutions.theta_from[first + number + 1]
+            ]
+            moves = best_moves(d.market, d.problem, prices_at(d.market, d.problem, theta, number), options)
+        least = np.minimum(least, bound + _rise(d, moves, sells))
     return np.asarray((least - total) / d.share[d.account])
 
 

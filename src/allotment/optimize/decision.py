@@ -14,7 +14,7 @@ import numpy as np
 
 from allotment.optimize.problem import Market, Problems, RowKind
 from allotment.optimize.solution import Solutions, Status
-from allotment.units import Floats, Index
+from allotment.units import Bools, Floats, Index
 
 N_KINDS = len(RowKind)
 _GAINS = (RowKind.GAIN_SHORT, RowKind.GAIN_LONG, RowKind.GAIN)
@@ -57,6 +57,10 @@ class Decision(NamedTuple):
     def traded(self) -> Floats:
         """Weight sold plus weight bought (n,)."""
         return self.sold_of_name + self.bought
+
+    def by_name(self, of_lot: Floats | Bools) -> Floats:
+        """A column of the lots (L,) summed over each name's (n,)."""
+        return np.asarray(np.bincount(self.lot_name, of_lot, minlength=len(self.weight)), np.float64)
 
 
 def decision_of(market: Market, problems: Problems, solutions: Solutions, j: int) -> Decision | None:

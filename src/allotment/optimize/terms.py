@@ -39,8 +39,8 @@ class NameTerms(NamedTuple):
 
     def total(self) -> Floats:
         """All terms of each name (n,)."""
-        names: Floats = np.sum([column for column in self if column.ndim == 1], axis=0)
-        return names + self.factors.sum(axis=1)
+        total = self.factors.sum(axis=1) + sum(column for column in self if column.ndim == 1)
+        return np.asarray(total)
 
 
 class SharedTerms(NamedTuple):
@@ -64,21 +64,20 @@ def terms_of(decision: Decision, options: SolveOptions) -> Terms:
     """The terms of a decision that was solved with these options."""
     p, d = decision.problem, decision
     a = d.account
-    n, lots = len(a), d.lot_name
     tax = p.lot_tax * d.sold
     gain = p.lot_gain * d.sold
     rate_short, rate_long = _rates(d)
-    lost = np.bincount(lots, d.sold * p.lot_is_loss, minlength=n)
+    lost = d.by_name(d.sold * p.lot_is_loss)
     move = d.weight - p.held
     factors, specific, interaction = _risk(d, move)
     names = NameTerms(
-        tax_short=np.bincount(lots, tax * ~p.lot_is_long, minlength=n),
-        tax_long=np.bincount(lots, tax * p.lot_is_long, minlength=n),
-        year=np.bincount(lots, gain * np.where(p.lot_is_long, rate_long, rate_short), minlength=n),
+        tax_short=d.by_name(tax * ~p.lot_is_long),
+        tax_long=d.by_name(tax * p.lot_is_long),
+        year=d.by_name(gain * np.where(p.lot_is_long, rate_long, rate_short)),
         half_spread=p.half_spread * d.traded,
         impact=p.impact * move**2 * (d.traded > 0.0),
         ticket=p.ticket_charge[a] * (d.traded > 0.0),
-        lot_charge=p.lot_charge[a] * np.bincount(lots, d.sold > 0.0, minlength=n),
+        lot_charge=p.lot_charge[a] * d.by_name(d.sold > 0.0),
         wash=_washed(d.bought, p.wash_exposed, p.wash_cost) + _washed(lost, p.young, p.young_cost),
         utility=-p.utility * move,
         limit=options.limit_price * (_outside(d, d.weight) - _outside(d, p.held)),

@@ -7,6 +7,7 @@ them together do, the trade is not worth it: what stands most against it is told
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -56,10 +57,9 @@ class Rule(IntEnum):
     TAX = 14
     RISK = 15
     TRADING_COST = 16  # spread and impact
-    WASH = 17  # what is washed at a price costs more
-    CASH = 18  # cash is dearer: what would have to be sold, or stay unbought, for it
-    ROW = 19  # a limit on a sum of names makes it dear
-    TILT = 20
+    CASH = 17  # cash is dearer: what would have to be sold, or stay unbought, for it
+    ROW = 18  # a limit on a sum of names makes it dear
+    TILT = 19
 
 
 class WhyNot(NamedTuple):
@@ -80,37 +80,44 @@ _FORBIDS = tuple(rule for rule in Rule if rule <= Rule.CHARGES and rule != Rule.
 def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot:
     """Answers about at most `most` losses not taken, and as many distances from the index."""
     name, question, size = _asked(decision, most)
-    m = len(name)
     sells = question != Question.INCREASE
-    closed = closed_sides(decision)[name]
-    gains = _gains(decision, options, name, sells, closed)
-    worth = gains > _WORTH_MIN
-    as_is, no_group, free = 0, 1, 2
-    single = gains[3:]
-    rule = np.array([*_FORBIDS])[np.argmax(single, axis=0)] if m else np.zeros(0, np.int64)
-    brings = single.max(axis=0, initial=-np.inf)
-    alone = brings > _WORTH_MIN
-    # Where no rule alone stands in the way, the first that is in force is named.
-    rule = np.where(alone, rule, _first_in_force(decision, name, sells))
-    brings = np.where(alone, brings, gains[free])
-    by_group = worth[no_group] & (gains[no_group] >= brings)
-    rule = np.where(by_group, Rule.GROUP, rule)
-    brings = np.where(by_group, gains[no_group], brings)
-    rule = np.where(worth[as_is], Rule.BALANCE, rule)
-    brings = np.where(worth[as_is], gains[as_is], brings)
-    against, row = np.full(m, np.nan), np.full(m, -1, np.int32)
-    for x in np.flatnonzero(~worth.any(axis=0)):
-        rule[x], brings[x], against[x], row[x] = _not_worth(decision, int(name[x]), Question(question[x]))
+    if not len(name):
+        return WhyNot(name, question, question, size, size, size, name)
+    as_is, without_group, free = _worth(decision, options, name, sells, ((), (), _FORBIDS))
+    # Alone it would pay as things are: the others decided.
+    rule = np.full(len(name), Rule.BALANCE)
+    brings = as_is.copy()
+    against, row = np.full(len(name), np.nan), np.full(len(name), -1, np.int32)
+    left = as_is <= _WORTH_MIN
+    by_group = left & (without_group > _WORTH_MIN)
+    rule[by_group], brings[by_group] = Rule.GROUP, without_group[by_group]
+    ruled = np.flatnonzero(left & ~by_group & (free > _WORTH_MIN))
+    if len(ruled):
+        rule[ruled], brings[ruled] = _binding(decision, options, name[ruled], sells[ruled], free[ruled])
+    taxes = _lot_taxes(decision)
+    for x in np.flatnonzero(left & ~by_group & (free <= _WORTH_MIN)):
+        told = _not_worth(decision, taxes, int(name[x]), Question(question[x]))
+        rule[x], brings[x], against[x], row[x] = told
     return WhyNot(name, question, rule.astype(np.int8), size, brings, against, row)
+
+
+def _binding(
+    d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, free: Floats
+) -> tuple[Codes, Floats]:
+    """The rule of `_FORBIDS` whose absence alone makes each trade worth most, and how much; where none
+    alone does, the first that is in force, and what the trade brings without any."""
+    singles = np.stack(_worth(d, options, name, sells, ((), *((rule,) for rule in _FORBIDS)))[1:])
+    alone = singles.max(axis=0) > _WORTH_MIN
+    rule = np.where(alone, np.array(_FORBIDS)[singles.argmax(axis=0)], _first_in_force(d, name, sells))
+    return rule.astype(np.int8), np.where(alone, singles.max(axis=0), free)
 
 
 def _asked(d: Decision, most: int) -> tuple[Index, Codes, Floats]:
     """Names not traded with the largest losses by what they would save, and those farthest from the index."""
     p = d.problem
-    n = len(p.held)
     loss = np.where(p.lot_is_loss, np.maximum(-_lot_taxes(d), 0.0) * p.lot_weight, 0.0)
-    saving = np.bincount(d.lot_name, loss, minlength=n)
-    losses = np.bincount(d.lot_name, np.where(p.lot_is_loss, p.lot_weight, 0.0), minlength=n)
+    saving = d.by_name(loss)
+    losses = d.by_name(np.where(p.lot_is_loss, p.lot_weight, 0.0))
     untraded = d.traded == 0.0
     harvest = _largest(np.where(untraded, saving, 0.0), most)
     active = np.where(untraded, p.held - p.benchmark, 0.0)
@@ -136,48 +143,58 @@ def _lot_taxes(d: Decision) -> Floats:
     return np.asarray(p.lot_tax + rate * p.lot_gain)
 
 
-def _gains(d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, closed: Codes) -> Floats:
-    """What the trade asked for brings at the answer's prices (versions, m): as things are, without what
-    the group does, without any rule, and without each of `_FORBIDS` alone."""
-    m = len(name)
-    versions: list[tuple[Rule, ...]] = [(), (), _FORBIDS, *((rule,) for rule in _FORBIDS)]
-    problem, prices = _each_alone(d, np.tile(name, len(versions)))
+def _worth(
+    d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, versions: Sequence[Sequence[Rule]]
+) -> list[Floats]:
+    """What the trade asked for of each name brings at the answer's prices, in each version without
+    some rules. The first version, and those that lift a single rule, hear what the rest of a name's
+    group does."""
+    order = np.argsort(d.account[name], kind="stable")
+    n, n_versions = len(name), len(versions)
+    problem, prices = _copies(d, name[order], n_versions)
+    closed = closed_sides(d)[name[order]]
+    barred = np.full((n_versions, n), EITHER_WAY, np.int8)
+    accounts = problem.n_accounts // n_versions
     for at, rules in enumerate(versions):
+        if at == 0 or len(rules) == 1:
+            barred[at] = closed
         for rule in rules:
-            _lift(problem, rule, slice(at * m, (at + 1) * m))
-    barred = np.full((len(versions), m), EITHER_WAY, np.int8)
-    barred[0], barred[3:] = closed, closed
+            _lift(problem, rule, slice(at * accounts, (at + 1) * accounts))
     moves = best_moves(d.market, problem, prices, options, barred.ravel())
-    side = np.where(np.tile(sells, len(versions)), moves.sell, moves.buy)
+    side = np.where(np.tile(sells[order], n_versions), moves.sell, moves.buy)
     usable = np.isfinite(side) & np.isfinite(moves.hold)
-    gains = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
-    return np.asarray(gains.reshape(len(versions), m))
+    worth = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
+    back = np.argsort(order, kind="stable")
+    return [one[back] for one in worth.reshape(n_versions, n)]
 
 
-def _each_alone(d: Decision, name: Index) -> tuple[Problems, Prices]:
-    """Each of these names as an account of its own, in columns that may be written to."""
-    p, account, n = d.problem, d.account[name], len(name)
-    counts = p.lots_from[name + 1] - p.lots_from[name]
-    lots_from = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], counts)
+def _copies(d: Decision, name: Index, n_copies: int) -> tuple[Problems, Prices]:
+    """These names, ascending by account, as accounts of their own; so many times over, in columns that
+    may be written to."""
+    p = d.problem
+    account, counts = np.unique(d.account[name], return_counts=True)
+    account, name = np.tile(account, n_copies), np.tile(name, n_copies)
+    n_lots = p.lots_from[name + 1] - p.lots_from[name]
+    lots_from = np.concatenate([[0], np.cumsum(n_lots)]).astype(np.int64)
+    lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], n_lots)
     columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
     columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
     columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS}
-    problem = make_problems(names_from=np.arange(n + 1, dtype=np.int64), lots_from=lots_from, **columns)
-    k = d.market.loadings.shape[1]
+    names_from = np.concatenate([[0], np.cumsum(np.tile(counts, n_copies))]).astype(np.int64)
     prices = d.prices
-    return problem, Prices(
+    return make_problems(names_from=names_from, lots_from=lots_from, **columns), Prices(
         risk=prices.risk[account],
-        factor=np.zeros((n, k)),
-        cash=np.zeros(n),
+        factor=np.zeros((len(account), 0)),
+        cash=np.zeros(len(account)),
         row=np.zeros(0),
         kind=prices.kind[account],
         weight=prices.weight[name],
     )
 
 
-def _lift(problem: Problems, rule: Rule, names: slice) -> None:
-    """Take a rule away from these names, each an account of its own."""
+def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
+    """Take a rule away from all names of these accounts."""
+    names = slice(int(problem.names_from[accounts.start]), int(problem.names_from[accounts.stop]))
     lots = slice(int(problem.lots_from[names.start]), int(problem.lots_from[names.stop]))
     match rule:
         case Rule.NO_SALE:
@@ -194,24 +211,23 @@ def _lift(problem: Problems, rule: Rule, names: slice) -> None:
             problem.weight_min[names] = 0.0
             problem.weight_max[names] = 1.0
         case Rule.LOT_ORDER:
-            problem.in_order[names] = False
+            problem.in_order[accounts] = False
         case Rule.TRADE_MIN:
-            problem.trade_min[names] = 0.0
+            problem.trade_min[accounts] = 0.0
         case Rule.HOLDING_MIN:
-            problem.holding_min[names] = 0.0
+            problem.holding_min[accounts] = 0.0
         case Rule.SHARE_STEP:
             problem.step[names] = 0.0
         case Rule.CHARGES:
-            problem.ticket_charge[names] = 0.0
-            problem.lot_charge[names] = 0.0
+            problem.ticket_charge[accounts] = 0.0
+            problem.lot_charge[accounts] = 0.0
 
 
 def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
     """The first of `_FORBIDS` that is in force for each name's side."""
     p, a = d.problem, d.account[name]
-    n = len(p.held)
-    locked = np.bincount(d.lot_name, ~p.lot_sellable, minlength=n)[name] > 0
-    lost = np.bincount(d.lot_name, p.lot_is_loss, minlength=n)[name] > 0
+    locked = d.by_name(~p.lot_sellable)[name] > 0
+    lost = d.by_name(p.lot_is_loss)[name] > 0
     limited = np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0)
     in_force = [
         (Rule.NO_SALE, sells & ~p.may_sell[name]),
@@ -231,26 +247,23 @@ def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
     return rule
 
 
-def _not_worth(d: Decision, i: int, question: Question) -> tuple[int, float, float, int]:
+def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[int, float, float, int]:
     """What stands most against a trade, what speaks for it, and by how much; the row if it is one.
 
-    The trade is that which was asked for: all losses, or the whole distance from the index.
+    The trade is that which was asked for: all losses, or the whole distance from the index. Rules,
+    charges and washes are left out: without them it is not worth it either.
     """
     p, a, prices = d.problem, int(d.account[i]), d.prices
-    size, taxed, per_kind = _wanted(d, i, question)
+    size, taxed, per_kind = _wanted(d, taxes, i, question)
     move = size if question == Question.INCREASE else -size
     specific = float(d.market.specific_variance[p.asset_ix[i]])
     middle = float(p.held[i] - p.benchmark[i]) + move / 2
     factors = float((prices.factor[a] * d.market.loadings[p.asset_ix[i]]).sum())
     by_row = _row_prices(d, i, move, per_kind)
-    washed = min(size, float(p.young[i] if move < 0.0 else p.wash_exposed[i]))
-    wash_cost = float(p.young_cost[i] if move < 0.0 else p.wash_cost[i])
     terms = {
         Rule.TAX: taxed,
         Rule.RISK: factors * move + float(prices.risk[a]) * specific * move * middle,
         Rule.TRADING_COST: float(p.half_spread[i]) * size + float(p.impact[i]) * size**2,
-        Rule.CHARGES: float(p.ticket_charge[a] + p.lot_charge[a]),
-        Rule.WASH: washed * wash_cost if washed > 0.0 and np.isfinite(wash_cost) else 0.0,
         Rule.CASH: float(prices.cash[a]) * move,
         Rule.ROW: float(by_row.sum()),
         Rule.TILT: -float(p.utility[i]) * move,
@@ -261,7 +274,7 @@ def _not_worth(d: Decision, i: int, question: Question) -> tuple[int, float, flo
     return int(rule), brings, terms[rule], row
 
 
-def _wanted(d: Decision, i: int, question: Question) -> tuple[float, float, Floats]:
+def _wanted(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[float, float, Floats]:
     """Weight, tax, and what rows count by kind, of the trade that was asked for."""
     p = d.problem
     counted = np.zeros(len(RowKind))
@@ -272,7 +285,6 @@ def _wanted(d: Decision, i: int, question: Question) -> tuple[float, float, Floa
         counted[RowKind.HOLDINGS] = float(p.held[i] == 0.0)
         return size, 0.0, counted
     lots = np.arange(p.lots_from[i], p.lots_from[i + 1])
-    taxes = _lot_taxes(d)
     if question == Question.HARVEST:
         lots = lots[p.lot_is_loss[lots]]
         left = float(p.lot_weight[lots].sum())
@@ -294,6 +306,8 @@ def _wanted(d: Decision, i: int, question: Question) -> tuple[float, float, Floa
 def _row_prices(d: Decision, i: int, move: float, per_kind: Floats) -> Floats:
     """What each row charges for a move of name i (R,)."""
     p, a = d.problem, int(d.account[i])
+    if not len(p.row_kind):
+        return np.zeros(0)
     row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
     mine = (row_account == a) | p.row_joint
     counted = np.where(mine & (p.row_kind != RowKind.LINEAR), per_kind[p.row_kind], 0.0)
