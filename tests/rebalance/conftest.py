@@ -23,8 +23,7 @@ ASOF = date(2025, 6, 30)
 N = 30
 
 
-@pytest.fixture
-def market() -> MarketSnapshot:
+def small_market() -> MarketSnapshot:
     """Thirty names at $100 in three sectors; names 1 and 2 are share classes of one issuer."""
     rng = np.random.default_rng(5)
     ids = np.arange(1, N + 1)
@@ -63,6 +62,12 @@ def market() -> MarketSnapshot:
     )
 
 
+@pytest.fixture
+def market() -> MarketSnapshot:
+    """The market of this file."""
+    return small_market()
+
+
 def lots_of(*rows: tuple[int, float, float, str]) -> Lots:
     """Lots from (security, shares, basis in dollars, day of purchase), one event each."""
     n = len(rows)
@@ -88,8 +93,7 @@ def lots_of(*rows: tuple[int, float, float, str]) -> Lots:
     )
 
 
-@pytest.fixture
-def case(market: MarketSnapshot) -> Callable[..., AccountCase]:
+def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
     """Makes an account: `case(lots, cash, kind=…, mandate=dict(…), account_id=…)`."""
 
     def make(
@@ -130,3 +134,9 @@ def case(market: MarketSnapshot) -> Callable[..., AccountCase]:
         )
 
     return make
+
+
+@pytest.fixture
+def case(market: MarketSnapshot) -> Callable[..., AccountCase]:
+    """Makes an account on the market of this file; see `case_maker`."""
+    return case_maker(market)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from allotment.book.household import AccountKind
 from allotment.book.mandate import Restriction, RestrictionKind, Tilt
@@ -99,17 +101,85 @@ def test_a_recent_loss_in_the_household_stops_the_purchase(market, case) -> None
     assert not {1, 2} & bought(only(decided(market, replace(ready, buy_blocked=blocked))))
 
 
+def doubled(lots, securities, times=2.0):
+    """The lots with these names' basis multiplied: at 2, half of it is lost."""
+    basis = np.where(np.isin(lots.security_id, securities), lots.basis_cents * times, lots.basis_cents)
+    return replace(lots, basis_cents=np.rint(basis).astype(np.int64))
+
+
 def test_the_ira_does_not_buy_what_the_taxable_account_sells_at_a_loss(market, case) -> None:
     """Rev. Rul. 2008-5: a purchase in the IRA destroys the loss for good."""
-    lots = index_lots(market, 1e6)
-    basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
-    taxable = case(replace(lots, basis_cents=basis))
+    taxable = case(doubled(index_lots(market, 1e6), [1], 4.0))
     ira = case(lots_of(), 500_000, kind=AccountKind.IRA, account_id=2)
     first, second = decided(market, taxable, ira).proposals
     assert 1 in sold(first)
     assert not {1, 2} & bought(second)
     alone = only(decided(market, ira))
     assert {1, 2} <= bought(alone)
+
+
+def household_cost(proposals) -> float:
+    """Dollars."""
+    return sum(p.objective * p.value_cents / 100 for p in proposals)
+
+
+@pytest.mark.parametrize("times", [1.3, 2.0, 4.0])
+def test_deciding_together_costs_no_more_than_one_after_the_other(market, case, times) -> None:
+    """The household's cost is at most that of the taxable account first, the IRA barred by its losses,
+    and to that of the IRA first, the taxable account barred by its purchases."""
+    taxable = case(doubled(index_lots(market, 1e6), [1, 7, 9], times))
+    ira = case(lots_of(), 500_000, kind=AccountKind.IRA, account_id=2)
+    together = decided(market, taxable, ira).proposals
+    first = only(decided(market, taxable))
+    lost = (first.trades.side < 0) & (first.trades.gain_cents <= 0)
+    rows = market.row_of(first.trades.security_id[lost])
+    barred = ira.buy_blocked.copy()
+    barred[market.group_ix[rows]] = True
+    second = only(decided(market, replace(ira, buy_blocked=barred)))
+    room = together[0].gap_bps * 1e-4 * 1.5e6 + 0.01
+    assert household_cost(together) <= household_cost([first, second]) + room
+    ira_first = only(decided(market, ira))
+    barred = taxable.sale_blocked.copy()
+    barred[market.group_ix[market.row_of(ira_first.trades.security_id)]] = True
+    taxable_last = only(decided(market, replace(taxable, sale_blocked=barred)))
+    assert household_cost(together) <= household_cost([ira_first, taxable_last]) + room
+
+
+def test_an_account_with_a_fault_leaves_its_household_to_be_decided(market, case) -> None:
+    odd = case(lots_of(), 1_000, account_id=1, mandate={"risk_price": float("nan")})
+    unknown = case(lots_of((99, 10, 1000, "2024-01-02")), account_id=2)
+    empty = case(lots_of(), account_id=3)
+    sound = [
+        case(doubled(index_lots(market, 1e6), [1], 4.0), account_id=4),
+        case(lots_of(), 5e5, account_id=5),
+    ]
+    made = decided(market, odd, unknown, empty, *sound)
+    assert {e.account_id: e.cause for e in made.exceptions} == {1: "invalid_input", 2: "data", 3: "empty"}
+    assert [p.account_id for p in made.proposals] == [4, 5]
+    without = decided(market, *sound).proposals
+    assert [p.decision_hash for p in made.proposals] == [p.decision_hash for p in without]
+
+
+def test_what_one_account_relaxes_is_not_told_of_another(market, case) -> None:
+    """The first account may buy nothing and keeps its cash; holding is no choice for it alone."""
+    nothing = tuple(Restriction(int(s), RestrictionKind.NO_BUY) for s in market.security_ids)
+    stuck = case(lots_of(), 1_000_000, mandate={"restrictions": nothing})
+    still = case(index_lots(market, 1e6, basis_share=0.5), account_id=2)
+    made = decided(market, stuck, still)
+    assert [(e.account_id, e.cause) for e in made.exceptions] == [(1, "cash_band")]
+    first, second = made.proposals
+    assert (first.status, second.status) == ("relaxed", "solved")
+    assert np.isinf(first.hold_objective)
+    assert np.isfinite(second.hold_objective)
+
+
+def test_the_inputs_of_an_account_are_those_of_its_household(market, case) -> None:
+    one, two = case(lots_of(), 1e6), case(lots_of(), 1e6, account_id=2)
+    richer = case(lots_of(), 2e6, account_id=2)
+    hashes = [
+        decided(market, *cases).proposals[0].inputs_hash for cases in ((one,), (one, two), (one, richer))
+    ]
+    assert len(set(hashes)) == 3
 
 
 def test_an_ira_has_no_tax(market, case) -> None:
@@ -206,3 +276,50 @@ def test_a_lot_worth_its_basis_to_the_cent_counts_as_a_loss(market, case) -> Non
     mandate = replace(worth.mandate, tilts=(Tilt("momentum", 0.02),))
     proposal = only(decided(market, replace(worth, sale_blocked=blocked, mandate=mandate)))
     assert not sold(proposal)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), n_accounts=st.integers(2, 4))
+def test_no_household_washes_its_own_losses(seed, n_accounts) -> None:
+    """Whatever the lots, kinds and share steps: after rounding to shares and cents no group is both sold
+    at a loss in a taxable account and bought in any, and shares sold are shares held."""
+    rng = np.random.default_rng(seed)
+    market, case = _small.small_market(), _small.case_maker(_small.small_market())
+    cases = []
+    for account in range(1, n_accounts + 1):
+        held = rng.random(30) < 0.7
+        lots = lots_of(
+            *[
+                (s, float(np.round(shares, 6)), float(np.round(100 * shares * basis, 2)), day)
+                for s, shares, basis, day in zip(
+                    np.flatnonzero(held) + 1,
+                    rng.exponential(60.0, 30),
+                    rng.choice([0.6, 1.0, 1.0001, 1.4, 2.0], 30),
+                    rng.choice(["2023-01-03", "2025-02-03"], 30),
+                    strict=False,
+                )
+            ]
+        )
+        cases.append(
+            case(
+                lots,
+                float(rng.uniform(0, 50_000)),
+                kind=rng.choice([AccountKind.TAXABLE, AccountKind.TAXABLE, AccountKind.IRA]),
+                account_id=account,
+                step_nano=int(rng.choice([1, 1_000, 10**9])),
+                mandate={"tilts": (Tilt("momentum", float(rng.uniform(0, 0.02))),)},
+            )
+        )
+    made = decided(market, *cases)
+    assert len(made.proposals) == n_accounts
+    lost, gathered = set(), set()
+    for proposal, known in zip(made.proposals, cases, strict=True):
+        trades = proposal.trades
+        group = market.group_ix[market.row_of(trades.security_id)]
+        gathered |= set(group[trades.side > 0].tolist())
+        if known.account.kind == AccountKind.TAXABLE:
+            lost |= set(group[trades.gain_cents < 0].tolist())
+        for lot in np.flatnonzero(trades.side < 0):
+            held_nano = known.lots.quantity_nano[known.lots.origin_event == trades.origin_event[lot]]
+            assert trades.quantity_nano[lot] <= held_nano[0]
+    assert not lost & gathered

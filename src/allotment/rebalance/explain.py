@@ -94,7 +94,8 @@ def _facts(p: Proposal) -> list[str]:
         facts.append("Doing nothing is no choice: a limit, an exclusion or the cash band would be broken.")
     if np.isfinite(p.gap_bps):
         facts.append(
-            f"No other set of trades can be better by more than {p.gap_bps:.2f} basis points of the account."
+            f"No other trades of the accounts decided together can be better by more than "
+            f"{p.gap_bps:.2f} basis points of their value."
         )
     return facts
 

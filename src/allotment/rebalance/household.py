@@ -1,23 +1,24 @@
-"""The accounts of households decided in rounds, so that none washes another's loss.
+"""The accounts of a household decided together, as one problem of the optimiser.
 
-Round r decides the r-th account of every household, by account number. What an account sells at a
-loss, the later accounts of its household may not buy; what it buys, they may not sell at a loss.
-Law: 26 U.S.C. §1091(a) over the household, see docs/law/wash_sale.md; decision record 2.
+What one account sells at a loss no account of its household buys in the same run, IRAs included;
+who harvests and who buys is weighed over all of them.
+Law: 26 U.S.C. §1091(a) over the household, see docs/law/wash-sale.md; decision record 4.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from allotment.book.household import AccountKind
 from allotment.errors import DataError
 from allotment.optimize.problem import Market, Problems, join
 from allotment.optimize.solution import Fault, Solutions, Status
 from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
 from allotment.rebalance.decide import Versions, propose
+from allotment.rebalance.outcomes import each_alone
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.year_so_far import YearSoFar
@@ -34,7 +35,9 @@ _FAULTS = {
     Fault.LIMITS: "a name's lower limit is above its upper limit",
     Fault.ROW: "a group bound is upside down",
     Fault.DUPLICATE: "a name stands twice",
+    Fault.REGIME: "the tax of the taxpayer's year is upside down or no number",
 }
+_EMPTY = ("empty", "The account has no value: nothing to decide. Close it, or book its deposit.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,71 +98,83 @@ def decide(
     """
     arrays = market_arrays(market)
     decisions = Decisions()
-    traded: dict[int, tuple[Bools, Bools]] = {}  # household -> (groups sold at a loss, groups bought)
-    for turn in _rounds(cases):
-        prepared = _prepare(turn, traded, market, costs, decisions)
-        if not prepared:
-            continue
-        answer = solve(arrays, join([p.problem for p in prepared]))
-        names_from = lots_from = 0
-        for a, ready in enumerate(prepared):
-            fault = _fault(answer.status, answer.fault, a)
-            if fault:
-                account_id = ready.case.account.account_id
-                decisions.exceptions.append(
-                    Undecided(account_id=account_id, cause=fault[0], message=fault[1])
-                )
-            else:
-                proposal = propose(ready, market, answer, a, names_from, lots_from, versions, year)
-                decisions.proposals.append(proposal)
-                _look_at(proposal, answer, a, decisions)
-                _remember(proposal, ready, market, traded)
-            names_from += len(ready.market_rows)
-            lots_from += len(ready.lots)
+    households = _prepared(cases, market, costs, decisions)
+    while households:
+        answer = each_alone(*_solved(arrays, households, solve))
+        again = []
+        account = names_from = lots_from = 0
+        for household in households:
+            left = []
+            for ready in household:
+                a, account = account, account + 1
+                fault = _fault(answer.status, answer.fault, a)
+                if fault:
+                    _give_up(ready, *fault, decisions)
+                elif answer.status[a] == Status.INVALID:
+                    left.append(ready)  # another account of the household has the fault
+                else:
+                    made = _together(ready, household)
+                    proposal = propose(made, market, answer, a, names_from, lots_from, versions, year)
+                    decisions.proposals.append(proposal)
+                    _look_at(proposal, answer, a, decisions)
+                names_from += len(ready.market_rows)
+                lots_from += len(ready.lots)
+            if left:
+                again.append(left)
+        households = again
     return decisions
 
 
-def _rounds(cases: Sequence[AccountCase]) -> list[list[AccountCase]]:
-    rounds: list[list[AccountCase]] = []
-    turn_of: dict[int, int] = {}
-    for case in sorted(cases, key=lambda case: case.account.account_id):
-        turn = turn_of.get(case.account.household_id, 0)
-        turn_of[case.account.household_id] = turn + 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append(case)
-    return rounds
-
-
-def _prepare(
-    turn: list[AccountCase],
-    traded: dict[int, tuple[Bools, Bools]],
-    market: MarketSnapshot,
-    costs: CostPolicy,
-    decisions: Decisions,
-) -> list[Prepared]:
-    ready = []
-    for case in turn:
-        known = case
-        if case.account.household_id in traded:
-            sold, bought = traded[case.account.household_id]
-            known = replace(
-                case, buy_blocked=case.buy_blocked | sold, sale_blocked=case.sale_blocked | bought
-            )
+def _prepared(
+    cases: Sequence[AccountCase], market: MarketSnapshot, costs: CostPolicy, decisions: Decisions
+) -> list[list[Prepared]]:
+    """The accounts that can be decided, by household and account number."""
+    households: dict[int, list[Prepared]] = {}
+    for case in sorted(cases, key=lambda case: (case.account.household_id, case.account.account_id)):
         try:
-            ready.append(prepare(known, market, costs))
+            ready = prepare(case, market, costs)
         except DataError as error:
             account_id = case.account.account_id
             decisions.exceptions.append(Undecided(account_id=account_id, cause="data", message=str(error)))
-    return ready
+            continue
+        if ready.value_cents <= 0:
+            _give_up(ready, *_EMPTY, decisions)
+            continue
+        households.setdefault(case.account.household_id, []).append(ready)
+    return list(households.values())
+
+
+def _solved(
+    arrays: Market, households: Sequence[Sequence[Prepared]], solve: Solve
+) -> tuple[Problems, Solutions]:
+    """One problem a household, and the answers."""
+    ends = np.cumsum([0] + [len(household) for household in households]).astype(np.int64)
+    problems = join([ready.problem for household in households for ready in household])
+    problems = problems._replace(joint_from=ends, regimes_from=np.zeros(len(ends), np.int64))
+    return problems, solve(arrays, problems)
+
+
+def _together(ready: Prepared, household: Sequence[Prepared]) -> Prepared:
+    """An account's decision is made from the facts of all accounts decided with it."""
+    if len(household) == 1:
+        return ready
+    digest = hashlib.sha256(ready.inputs_hash.encode())
+    for other in household:
+        digest.update(other.inputs_hash.encode())
+    return replace(ready, inputs_hash=digest.hexdigest())
+
+
+def _give_up(ready: Prepared, cause: str, message: str, decisions: Decisions) -> None:
+    account_id = ready.case.account.account_id
+    decisions.exceptions.append(Undecided(account_id=account_id, cause=cause, message=message))
 
 
 def _fault(status: Codes, fault: Codes, a: int) -> tuple[str, str] | None:
-    """Cause and sentence when the answer is none."""
+    """Cause and sentence when the answer is none for a fault of this account."""
     found = Status(int(status[a]))
     if found == Status.EMPTY:
-        return "empty", "The account has no value: nothing to decide. Close it, or book its deposit."
-    if found == Status.INVALID:
+        return _EMPTY
+    if found == Status.INVALID and fault[a]:
         return "invalid_input", f"The account cannot be decided: {_FAULTS[Fault(int(fault[a]))]}."
     if found == Status.FAILED:
         return "failed", "The optimisation broke down; the account is left as it is."
@@ -179,18 +194,3 @@ def _look_at(proposal: Proposal, answer: Solutions, a: int, decisions: Decisions
     cause = "cash_band" if answer.cash_relaxation[a] != 0.0 else "name_limit"
     message = f"Not every limit can be met: {' and '.join(parts) or 'a group bound is broken'}."
     decisions.exceptions.append(Undecided(account_id=proposal.account_id, cause=cause, message=message))
-
-
-def _remember(
-    proposal: Proposal, ready: Prepared, market: MarketSnapshot, traded: dict[int, tuple[Bools, Bools]]
-) -> None:
-    """Note what the household has sold at a loss and bought in this run."""
-    household = ready.case.account.household_id
-    n_groups = len(ready.case.buy_blocked)
-    empty = (np.zeros(n_groups, np.bool_), np.zeros(n_groups, np.bool_))
-    sold, bought = traded.setdefault(household, empty)
-    trades = proposal.trades
-    group = market.group_ix[market.row_of(trades.security_id)]
-    if ready.case.account.kind == AccountKind.TAXABLE:
-        sold[group[(trades.side < 0) & (trades.gain_cents < 0)]] = True
-    bought[group[trades.side > 0]] = True

@@ -106,8 +106,8 @@ class Proposal:
     turnover: float  # one-way: half of bought plus sold
     objective: float
     hold_objective: float  # infinite where holding breaks a hard limit
-    lower_bound: float
-    gap_bps: float
+    lower_bound: float  # objective less the gap
+    gap_bps: float  # of the household's accounts decided together, in basis points of their value
     trades: Trades
 
 
