@@ -42,7 +42,7 @@ class Known:
     lots: Lots
     cash_cents: int
     groups_sold_at_a_loss: frozenset[str]  # in the household, in the last 30 days
-    groups_bought: frozenset[str]
+    purchases: dict[str, frozenset[int]]  # of shares bought in those days, by group: acquisition ids
 
 
 def check_run(firm: FirmStore, run_id: int, market: MarketSnapshot) -> int:
@@ -107,18 +107,18 @@ def books(firm: FirmStore, asof: date, securities: dict[int, Security]) -> dict[
             lots=lots.take(lots.account_ix == row),
             cash_cents=int(state.cash_cents[row]),
             groups_sold_at_a_loss=frozenset(sold[account.household_id]),
-            groups_bought=frozenset(bought[account.household_id]),
+            purchases={g: frozenset(ids) for g, ids in bought[account.household_id].items()},
         )
     return known
 
 
 def recent(
     state: BookState, table: AccountTable, asof: date, securities: dict[int, Security]
-) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
-    """Groups with an allowed loss, and with shares bought and still held, of the last 30 days."""
+) -> tuple[dict[int, set[str]], dict[int, dict[str, set[int]]]]:
+    """Groups with an allowed loss, and purchases by group that are still held, of the last 30 days."""
     start = np.datetime64(asof - timedelta(days=30))
     sold: dict[int, set[str]] = defaultdict(set)
-    bought: dict[int, set[str]] = defaultdict(set)
+    bought: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     d = state.taxpayer.disposals
     for i in range(len(d)):
         if d.day[i] >= start and d.gain_cents[i] < 0 and d.taxable[i] and d.open_nano[i] > 0:
@@ -126,9 +126,8 @@ def recent(
     lots = state.taxpayer.lots
     for i in np.flatnonzero(lots.purchased >= start):
         if not lots.absorbed[i]:
-            bought[int(table.household_ids[lots.account_ix[i]])].add(
-                group_of(securities[int(lots.security_id[i])])
-            )
+            group = group_of(securities[int(lots.security_id[i])])
+            bought[int(table.household_ids[lots.account_ix[i]])][group].add(int(lots.acquisition_id[i]))
     return sold, bought
 
 
@@ -187,8 +186,18 @@ def check_wash(proposal: Proposal, known: Known, securities: dict[int, Security]
         assert not bought & lost, (
             f"account {proposal.account_id} buys what it sells at a loss: {bought & lost}"
         )
-        washed = lost & known.groups_bought
-        assert not washed, f"account {proposal.account_id} sells {washed} at a loss after a purchase"
+        purchase_of = dict(
+            zip(
+                zip(known.lots.origin_event.tolist(), known.lots.origin_line.tolist(), strict=True),
+                known.lots.acquisition_id.tolist(),
+                strict=True,
+            )
+        )
+        for row in np.flatnonzero((t.side < 0) & (t.gain_cents < 0)):
+            group = group_of(securities[int(t.security_id[row])])
+            own = purchase_of[int(t.origin_event[row]), int(t.origin_line[row])]
+            others = known.purchases.get(group, frozenset()) - {own}
+            assert not others, f"account {proposal.account_id} sells {group} at a loss after a purchase"
     blocked = bought & known.groups_sold_at_a_loss
     assert not blocked, f"account {proposal.account_id} buys {blocked}, which washes a loss"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +16,7 @@ from allotment.book.venue import Venue
 from allotment.market.security import Security
 from allotment.rebalance.case import AccountCase
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.washes import GroupWashes
 from allotment.risk.exposures import NAMES, Exposures
 from allotment.risk.model import FactorModel
 from allotment.tax.identical import IdenticalGroups
@@ -93,6 +95,12 @@ def lots_of(*rows: tuple[int, float, float, str]) -> Lots:
     )
 
 
+def with_basis(lots: Lots, basis_cents: np.ndarray) -> Lots:
+    """The lots with this basis, for a gain as for a loss."""
+    basis = np.rint(basis_cents).astype(np.int64)
+    return replace(lots, basis_cents=basis, loss_basis_cents=basis)
+
+
 def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
     """Makes an account: `case(lots, cash, kind=…, mandate=dict(…), account_id=…)`."""
 
@@ -104,6 +112,7 @@ def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
         account_id: int = 1,
         household_id: int = 1,
         step_nano: int = 1,
+        venue: dict[str, object] | None = None,
         mandate: dict[str, object] | None = None,
     ) -> AccountCase:
         n_groups = int(market.group_ix.max()) + 1
@@ -120,7 +129,7 @@ def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
             taxpayer=Taxpayer(
                 taxpayer_id=1, code="T1", household_id=household_id, short_rate=0.4, long_rate=0.2
             ),
-            venue=Venue(code="V", share_step_nano=step_nano),
+            venue=Venue(code="V", share_step_nano=step_nano, **(venue or {})),
             mandate=Mandate(
                 account_id=account_id,
                 version=1,
@@ -129,11 +138,28 @@ def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
             ),
             lots=lots,
             cash_cents=round(cash_usd * 100),
-            buy_blocked=np.zeros(n_groups, np.bool_),
-            sale_blocked=np.zeros(n_groups, np.bool_),
+            washes=GroupWashes.nothing(n_groups),
         )
 
     return make
+
+
+def claimed(case: AccountCase, groups: np.ndarray, shares: float = 1.0, loss_usd: float = 1.0) -> AccountCase:
+    """The case with an open claim in each of the groups (a mask, or positions)."""
+    exposed, loss = case.washes.exposed_nano.copy(), case.washes.exposed_loss_cents.copy()
+    exposed[groups], loss[groups] = round(shares * 1e9), round(loss_usd * 100)
+    return replace(case, washes=replace(case.washes, exposed_nano=exposed, exposed_loss_cents=loss))
+
+
+def with_young(
+    case: AccountCase, groups: np.ndarray, shares: float = 1.0, *, purchase: int = -1, in_ira: bool = False
+) -> AccountCase:
+    """The case with young shares in each of the groups: of one purchase, or of several (-1)."""
+    young, sole, ira = (
+        getattr(case.washes, c).copy() for c in ("young_nano", "sole_purchase", "young_in_ira")
+    )
+    young[groups], sole[groups], ira[groups] = round(shares * 1e9), purchase, in_ira
+    return replace(case, washes=replace(case.washes, young_nano=young, sole_purchase=sole, young_in_ira=ira))
 
 
 @pytest.fixture

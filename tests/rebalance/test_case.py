@@ -61,6 +61,15 @@ def test_nothing_is_taxed_in_an_ira(market, case) -> None:
     assert made.problem.lot_is_loss.tolist() == [False]
 
 
+def test_a_gift_between_its_two_bases_has_neither_gain_nor_loss(market, case) -> None:
+    """§1015(a): worth $10,000; the donor's basis was $12,000, the value when given $9,000 or $11,000."""
+    lots = lots_of((3, 100, 12_000, "2023-01-03"), (3, 100, 12_000, "2023-01-03"))
+    lots = replace(lots, loss_basis_cents=np.array([9_000_00, 11_000_00]))
+    made = prepare(case(lots, mandate=TAXES), market, CostPolicy())
+    assert made.lot_gain_cents.tolist() == [0, -1_000_00]
+    assert made.problem.lot_gain == pytest.approx([0.0, -0.1])
+
+
 def test_a_lot_without_basis_is_the_last_to_be_sold(market, case) -> None:
     lots = lots_of((3, 100, 20_000, "2023-01-03"), (3, 100, 1, "2023-01-03"))
     pending = replace(lots, basis_state=np.array([BasisState.PENDING, BasisState.KNOWN], np.int8))
@@ -118,7 +127,8 @@ def test_the_hash_follows_every_fact_and_no_accident(market, case) -> None:
         prepare(case(lots, 1_001), market, CostPolicy()),
         prepare(case(lots, 1_000, mandate={"risk_price": 51.0}), market, CostPolicy()),
         prepare(replace(base, lots=replace(lots, basis_cents=lots.basis_cents + 1)), market, CostPolicy()),
-        prepare(replace(base, buy_blocked=~base.buy_blocked), market, CostPolicy()),
+        prepare(_small.claimed(base, np.array([3])), market, CostPolicy()),
+        prepare(_small.with_young(base, np.array([3])), market, CostPolicy()),
         prepare(base, replace(market, digest="another market"), CostPolicy()),
         prepare(base, market, CostPolicy(ticket_usd=1.0)),
     ]

@@ -76,7 +76,7 @@ def test_a_deep_loss_is_harvested_and_its_group_is_not_bought(market, case) -> N
     """Names 1 and 2 are substantially identical: selling 1 at a loss forbids buying 2."""
     lots = index_lots(market, 1e6)
     basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
-    proposal = only(decided(market, case(replace(lots, basis_cents=basis))))
+    proposal = only(decided(market, case(_small.with_basis(lots, basis))))
     assert 1 in sold(proposal)
     assert not {1, 2} & bought(proposal)
     assert proposal.loss_banked_cents > 0
@@ -88,23 +88,19 @@ def test_a_deep_loss_is_harvested_and_its_group_is_not_bought(market, case) -> N
 def test_a_recent_purchase_in_the_household_stops_the_harvest(market, case) -> None:
     lots = index_lots(market, 1e6)
     basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
-    ready = case(replace(lots, basis_cents=basis))
-    blocked = ready.sale_blocked.copy()
-    blocked[market.group_ix[0]] = True
-    assert 1 not in sold(only(decided(market, replace(ready, sale_blocked=blocked))))
+    ready = _small.with_young(case(_small.with_basis(lots, basis)), market.group_ix[[0]])
+    assert 1 not in sold(only(decided(market, ready)))
 
 
 def test_a_recent_loss_in_the_household_stops_the_purchase(market, case) -> None:
-    ready = case(lots_of(), 1_000_000)
-    blocked = ready.buy_blocked.copy()
-    blocked[market.group_ix[0]] = True
-    assert not {1, 2} & bought(only(decided(market, replace(ready, buy_blocked=blocked))))
+    ready = _small.claimed(case(lots_of(), 1_000_000), market.group_ix[[0]])
+    assert not {1, 2} & bought(only(decided(market, ready)))
 
 
 def doubled(lots, securities, times=2.0):
     """The lots with these names' basis multiplied: at 2, half of it is lost."""
     basis = np.where(np.isin(lots.security_id, securities), lots.basis_cents * times, lots.basis_cents)
-    return replace(lots, basis_cents=np.rint(basis).astype(np.int64))
+    return _small.with_basis(lots, np.rint(basis).astype(np.int64))
 
 
 def test_the_ira_does_not_buy_what_the_taxable_account_sells_at_a_loss(market, case) -> None:
@@ -133,15 +129,12 @@ def test_deciding_together_costs_no_more_than_one_after_the_other(market, case, 
     first = only(decided(market, taxable))
     lost = (first.trades.side < 0) & (first.trades.gain_cents <= 0)
     rows = market.row_of(first.trades.security_id[lost])
-    barred = ira.buy_blocked.copy()
-    barred[market.group_ix[rows]] = True
-    second = only(decided(market, replace(ira, buy_blocked=barred)))
+    second = only(decided(market, _small.claimed(ira, market.group_ix[rows])))
     room = together[0].gap_bps * 1e-4 * 1.5e6 + 0.01
     assert household_cost(together) <= household_cost([first, second]) + room
     ira_first = only(decided(market, ira))
-    barred = taxable.sale_blocked.copy()
-    barred[market.group_ix[market.row_of(ira_first.trades.security_id)]] = True
-    taxable_last = only(decided(market, replace(taxable, sale_blocked=barred)))
+    rows = market.row_of(ira_first.trades.security_id)
+    taxable_last = only(decided(market, _small.with_young(taxable, market.group_ix[rows])))
     assert household_cost(together) <= household_cost([ira_first, taxable_last]) + room
 
 
@@ -185,7 +178,7 @@ def test_the_inputs_of_an_account_are_those_of_its_household(market, case) -> No
 def test_an_ira_has_no_tax(market, case) -> None:
     lots = index_lots(market, 1e6)
     basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
-    proposal = only(decided(market, case(replace(lots, basis_cents=basis), kind=AccountKind.ROTH_IRA)))
+    proposal = only(decided(market, case(_small.with_basis(lots, basis), kind=AccountKind.ROTH_IRA)))
     assert proposal.tax_cents == proposal.loss_banked_cents == proposal.tax_this_year_saved_cents == 0
     assert proposal.state == ProposalState.NOTHING_TO_DO
 
@@ -238,7 +231,7 @@ def test_tax_saved_counts_what_the_client_has_realised(market, case) -> None:
     """A loss of $X saves short-rate tax against short gains, and only $3,000 of income without."""
     lots = index_lots(market, 1e6)
     basis = np.where(lots.security_id <= 10, lots.basis_cents * 2, lots.basis_cents)
-    ready = case(replace(lots, basis_cents=basis))
+    ready = case(_small.with_basis(lots, basis))
     rich = only(decided(market, ready, realised={1: (100_000_000, 0)}))
     loss = -(rich.gain_short_cents + rich.gain_long_cents)
     assert loss > 300_000
@@ -271,10 +264,10 @@ def test_the_order_of_the_cases_does_not_matter(market, case) -> None:
 def test_a_lot_worth_its_basis_to_the_cent_counts_as_a_loss(market, case) -> None:
     """A part of it may lose a cent by rounding, and that cent would be washed."""
     lots = index_lots(market, 1e6)
-    worth = case(replace(lots, basis_cents=np.rint(lots.quantity_nano / 1e9 * 1e4).astype(np.int64)), 5_000)
-    blocked = np.ones_like(worth.sale_blocked)
+    worth = case(_small.with_basis(lots, np.rint(lots.quantity_nano / 1e9 * 1e4).astype(np.int64)), 5_000)
     mandate = replace(worth.mandate, tilts=(Tilt("momentum", 0.02),))
-    proposal = only(decided(market, replace(worth, sale_blocked=blocked, mandate=mandate)))
+    barred = _small.with_young(replace(worth, mandate=mandate), np.unique(market.group_ix))
+    proposal = only(decided(market, barred))
     assert not sold(proposal)
 
 

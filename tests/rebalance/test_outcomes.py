@@ -22,9 +22,9 @@ def test_an_account_that_stands_alone_is_what_the_optimiser_says(seed) -> None:
         assert alone.hold_feasible.tolist() == answer.hold_feasible.tolist()
 
 
-def test_a_row_over_all_accounts_is_relaxed_by_each(seed=3) -> None:
+def test_a_row_over_all_accounts_is_relaxed_by_each() -> None:
     """A turnover of nothing asked of two accounts that hold too much cash."""
-    market, problem = random_problem(np.random.default_rng(seed), 6, n_accounts=2, features=())
+    market, problem = random_problem(np.random.default_rng(3), 6, n_accounts=2, features=())
     problem = problem._replace(
         cash_max=np.zeros(2),
         rows_from=np.array([0, 1, 1]),

@@ -56,5 +56,8 @@ class Mandate:
     cash_weight_max: float = 0.01
     name_active_max: float = 0.05  # over the benchmark weight
     trade_usd_min: float = 100.0
+    near_long_days: int = 0  # a short-term gain this near to long-term waits
+    lot_usd_min: float = 0.0  # lots worth less are not sold
+    kept_lots: tuple[tuple[int, int], ...] = ()  # never sold: the event that made the lot, and its line
     requested_by: str = ""
     approved_by: str = ""

@@ -178,8 +178,10 @@ def mandates(table: Table, known: Known, asof: date) -> list[Mandate]:
         "cash_weight_max",
         "name_active_max",
         "trade_usd_min",
+        "lot_usd_min",
     )
     numbers_of = {name: table.floats(name).tolist() for name in fractions}
+    near_long = table.ints("near_long_days")
     return [
         Mandate(
             account_id=known.accounts[account[row]].account_id,
@@ -191,6 +193,7 @@ def mandates(table: Table, known: Known, asof: date) -> list[Mandate]:
             excluded_flags=lists["excluded_flags"][row],
             restrictions=restrictions[row],
             tilts=tuple(Tilt(score, strength) for score, strength in tilts[row]),
+            near_long_days=int(near_long[row]),
             requested_by=asked[row],
             approved_by=approved[row],
             **{name: column[row] for name, column in numbers_of.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.optimize.problem import Problems, make_problems
+from allotment.rebalance.lot_rules import chooses_lots, closing_order, may_be_sold
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.washes import GroupWashes, LossLots, NameWashes, WashPolicy, name_washes
 from allotment.rebalance.wishes import Wishes, wishes
 from allotment.tax.holding_period import first_long_term_day
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Bools, Floats, Ints, as_day, usd, value_cents
@@ -29,6 +31,7 @@ class CostPolicy:
 
     ticket_usd: float = 0.5  # per name traded
     closed_lot_usd: float = 0.1  # per lot sold from: one more row of tax paper
+    washes: WashPolicy = field(default_factory=WashPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +44,7 @@ class AccountCase:
     mandate: Mandate
     lots: Lots
     cash_cents: int
-    # Per substantially identical group of the snapshot, from the whole household:
-    buy_blocked: Bools  # a purchase would wash a loss of the last 30 days
-    sale_blocked: Bools  # a loss sale would be washed by a purchase of the last 30 days
+    washes: GroupWashes  # of the whole household
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,43 +71,60 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
     position, a mandate that names what the market does not have.
     """
     wanted = wishes(case.mandate, market)
-    lots = case.lots.take(np.lexsort((case.lots.origin_line, case.lots.origin_event, case.lots.security_id)))
-    lot_rows = _rows_held(lots, market)
-    values = value_cents(lots.quantity_nano, market.price_micros[lot_rows])
-    total = int(values.sum()) + case.cash_cents
-    held = np.bincount(lot_rows, weights=values, minlength=len(market.security_ids)) / max(total, 1)
+    lot_rows = _rows_held(case.lots, market)
+    priced = _priced(case, market, lot_rows)
+    total = int(priced.value_cents.sum()) + case.cash_cents
+    lot_rows = market.row_of(priced.lots.security_id)
+    value = np.bincount(lot_rows, weights=priced.value_cents, minlength=len(market.security_ids))
+    held = value / max(total, 1)
     market_rows = np.flatnonzero((wanted.benchmark > 0.0) | (held > 0.0))
-    priced = _PricedLots(
-        lots=lots,
-        name=np.searchsorted(market_rows, lot_rows),
-        value_cents=values,
-        gain_cents=values - lots.basis_cents,
-        is_long=as_day(market.asof) >= first_long_term_day(lots.holding_from),
-    )
+    priced = replace(priced, name=np.searchsorted(market_rows, lot_rows))
     return Prepared(
         case=case,
         wishes=wanted,
         market_rows=market_rows,
-        lots=lots,
+        lots=priced.lots,
         lot_name=priced.name,
-        lot_value_cents=values,
+        lot_value_cents=priced.value_cents,
         lot_gain_cents=priced.gain_cents,
         lot_is_long=priced.is_long,
         value_cents=total,
-        inputs_hash=_inputs_hash(case, lots, market, costs),
+        inputs_hash=_inputs_hash(case, priced.lots, market, costs),
         problem=_problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PricedLots:
-    """Lots with what they are worth today; columns of shape (n_lots,), ascending by name."""
+    """Lots with what they are worth today; columns of shape (n_lots,), ascending by name, each
+    name's as the venue closes them."""
 
     lots: Lots
     name: Ints  # position of the lot's name in the problem
     value_cents: Ints
     gain_cents: Ints
     is_long: Bools
+
+
+def gain_cents(value_cents: Ints, basis_cents: Ints, loss_basis_cents: Ints) -> Ints:
+    """Value less basis; between the two bases of a gift there is neither gain nor loss (§1015(a))."""
+    gain = value_cents - basis_cents
+    return np.where(gain < 0, np.minimum(value_cents - loss_basis_cents, 0), gain)
+
+
+def _priced(case: AccountCase, market: MarketSnapshot, rows: Ints) -> _PricedLots:
+    """The lots in the order in which they are closed, names still to be given."""
+    values = value_cents(case.lots.quantity_nano, market.price_micros[rows])
+    is_long = as_day(market.asof) >= first_long_term_day(case.lots.holding_from)
+    order = closing_order(case.lots, values / np.maximum(case.lots.quantity_nano, 1), is_long, case.venue)
+    lots = case.lots.take(order)
+    return _PricedLots(
+        lots=lots,
+        name=rows[order],
+        value_cents=values[order],
+        gain_cents=gain_cents(values[order], lots.basis_cents, lots.loss_basis_cents),
+        is_long=is_long[order],
+    )
 
 
 def _rows_held(lots: Lots, market: MarketSnapshot) -> Ints:
@@ -123,22 +141,61 @@ def _rows_held(lots: Lots, market: MarketSnapshot) -> Ints:
     return rows
 
 
+def _gain_usd(priced: _PricedLots) -> Floats:
+    """Gain of each lot; one whose basis is not known counts as if it had none, so that it is the last
+    to be sold."""
+    known = priced.lots.basis_state == BasisState.KNOWN
+    return usd(np.where(known, priced.gain_cents, priced.value_cents))
+
+
 def _tax_per_dollar(case: AccountCase, priced: _PricedLots) -> Floats:
     """Tax on each lot per dollar sold, as the client can use it: negative when a sale saves tax.
 
     A gain costs its rate; a loss is worth its rate × the mandate's `loss_value`; both give up or
-    gain `basis_value` per dollar of basis. A lot whose basis is not known is priced as if it had
-    none, so that it is the last to be sold. Nothing is taxed inside an IRA.
+    gain `basis_value` per dollar of basis. Nothing is taxed inside an IRA.
     """
     if case.account.kind != AccountKind.TAXABLE:
         return np.zeros(len(priced.lots))
-    known = priced.lots.basis_state == BasisState.KNOWN
-    gain_usd = usd(np.where(known, priced.gain_cents, priced.value_cents))
-    rate = np.where(priced.is_long, case.taxpayer.long_rate, case.taxpayer.short_rate)
+    gain_usd = _gain_usd(priced)
+    rate = _rates(case, priced)
     usable = np.where(gain_usd < 0, case.mandate.loss_value, 1.0)
     tax_usd = (rate * usable - case.mandate.basis_value) * gain_usd
     per_dollar: Floats = tax_usd / np.maximum(usd(priced.value_cents), 0.01)
     return per_dollar
+
+
+def _rates(case: AccountCase, priced: _PricedLots) -> Floats:
+    return np.where(priced.is_long, case.taxpayer.long_rate, case.taxpayer.short_rate)
+
+
+def _washes(
+    case: AccountCase,
+    market: MarketSnapshot,
+    costs: CostPolicy,
+    rows: Ints,
+    total_usd: float,
+    priced: _PricedLots,
+    is_loss: Bools,
+) -> NameWashes:
+    loss = np.maximum(-priced.gain_cents, 0) / np.maximum(priced.value_cents, 1)
+    lots = LossLots(
+        name=priced.name,
+        acquisition_id=priced.lots.acquisition_id,
+        is_loss=is_loss,
+        loss_share=loss,
+        rate=_rates(case, priced) * case.mandate.loss_value,
+    )
+    return name_washes(
+        case.washes,
+        market,
+        rows,
+        lots,
+        total_usd,
+        kind=case.account.kind,
+        taxpayer=case.taxpayer,
+        loss_value=case.mandate.loss_value,
+        policy=costs.washes,
+    )
 
 
 def _problem(
@@ -155,7 +212,6 @@ def _problem(
     total_usd = total_cents / CENTS_PER_USD
     one = np.ones(1)
     per_account = 1.0 / max(total_usd, 0.01)
-    group = market.group_ix[rows]
     step_usd = market.price_micros[rows].astype(np.float64) * (
         case.venue.share_step_nano / NANO_PER_SHARE / 1e6
     )
@@ -164,6 +220,10 @@ def _problem(
     # A limit stops purchases; only an exclusion forces a sale.
     weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
     taxable = case.account.kind == AccountKind.TAXABLE
+    # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
+    is_loss = (priced.gain_cents <= 0) & taxable
+    washes = _washes(case, market, costs, rows, total_usd, priced, is_loss)
+    gain_share = _gain_usd(priced) / np.maximum(usd(priced.value_cents), 0.01)
     return make_problems(
         names_from=np.array([0, n]),
         value_usd=one * total_usd,
@@ -183,14 +243,22 @@ def _problem(
         may_sell=wanted.may_sell[rows],
         utility=wanted.utility[rows],
         half_spread=market.half_spread[rows],
-        wash_exposed=case.buy_blocked[group].astype(np.float64),
-        wash_cost=np.where(case.buy_blocked[group], np.inf, 0.0),
-        young=case.sale_blocked[group].astype(np.float64),
+        **washes._asdict(),
         step=np.zeros(n) if continuous else step,
         lot_weight=priced.value_cents / max(total_cents, 1),
         lot_tax=_tax_per_dollar(case, priced),
-        # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
-        lot_is_loss=(priced.gain_cents <= 0) & taxable,
+        lot_gain=gain_share if taxable else np.zeros(len(priced.lots)),
+        lot_is_long=priced.is_long,
+        lot_is_loss=is_loss,
+        lot_sellable=may_be_sold(
+            priced.lots,
+            priced.value_cents,
+            priced.gain_cents,
+            wanted.excluded[rows[priced.name]],
+            mandate,
+            np.asarray(as_day(market.asof)),
+        ),
+        in_order=np.array([not chooses_lots(case.venue)]),
     )
 
 
@@ -200,8 +268,9 @@ def _inputs_hash(case: AccountCase, lots: Lots, market: MarketSnapshot, costs: C
     facts: Sequence[object] = (case.account, case.taxpayer, case.venue, case.mandate, case.cash_cents, costs)
     for fact in facts:
         digest.update(repr(fact).encode())
-    for field in fields(Lots):
-        if field.name != "account_ix":  # a position in today's batch, no fact of the account
-            digest.update(getattr(lots, field.name).tobytes())
-    digest.update(case.buy_blocked.tobytes() + case.sale_blocked.tobytes())
+    for column in fields(Lots):
+        if column.name != "account_ix":  # a position in today's batch, no fact of the account
+            digest.update(getattr(lots, column.name).tobytes())
+    for column in fields(GroupWashes):
+        digest.update(getattr(case.washes, column.name).tobytes())
     return digest.hexdigest()

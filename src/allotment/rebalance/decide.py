@@ -10,7 +10,7 @@ import numpy as np
 from allotment.book.household import AccountKind
 from allotment.errors import InvariantError
 from allotment.optimize.solution import Solutions, Status
-from allotment.rebalance.case import Prepared
+from allotment.rebalance.case import Prepared, gain_cents
 from allotment.rebalance.proposal import Proposal, ProposalState, Reason, Trades
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.year_so_far import YearSoFar
@@ -145,7 +145,8 @@ def _trades(
     basis = np.zeros(n, np.int64)
     basis[:n_sales] = pro_rata(prepared.lots.basis_cents[lots], sold, held)
     gain = np.zeros(n, np.int64)
-    gain[:n_sales] = values[:n_sales] - basis[:n_sales]
+    loss_basis = pro_rata(prepared.lots.loss_basis_cents[lots], sold, held)
+    gain[:n_sales] = gain_cents(values[:n_sales], basis[:n_sales], loss_basis)
     tax = np.zeros(n, np.int64)
     tax[:n_sales] = np.rint(prepared.problem.lot_tax[lots] * values[:n_sales]).astype(np.int64)
     blank = np.zeros(n)

@@ -13,8 +13,9 @@ from allotment.book.venue import Venue
 from allotment.ledger.events import Events
 from allotment.ledger.fold import BookState, open_claims, taxpayer_year
 from allotment.rebalance.case import AccountCase
-from allotment.rebalance.household import Undecided, blocked_groups
+from allotment.rebalance.household import Undecided
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.washes import GroupWashes
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.tax.pretrade import wash_state
 from allotment.units import Ints, as_day
@@ -53,7 +54,11 @@ def facts_of(
     household_ix = household_of_account.astype(np.int32)
     claims = open_claims(state, market.groups, asof)
     wash = wash_state(lots, household_ix, claims, market.groups, asof)
-    purchases, sales = blocked_groups(wash, len(household_ids), market)
+    n_groups = int(market.group_ix.max()) + 1
+    is_ira = state.accounts.taxable == 0
+    washes = [
+        GroupWashes.of_household(wash, household, n_groups, is_ira) for household in range(len(household_ids))
+    ]
     starts = np.searchsorted(lots.account_ix, np.arange(len(state.accounts) + 1))
     broken = _broken_accounts(events, state, clients)
     cases, exceptions = [], []
@@ -73,8 +78,7 @@ def facts_of(
                 mandate=clients.mandates[account_id],
                 lots=lots.take(slice(int(starts[row]), int(starts[row + 1]))),
                 cash_cents=int(state.cash_cents[row]),
-                buy_blocked=purchases[household_ix[row]],
-                sale_blocked=sales[household_ix[row]],
+                washes=washes[household_ix[row]],
             )
         )
     return Facts(cases=tuple(cases), year=_year(state, market), exceptions=tuple(exceptions))

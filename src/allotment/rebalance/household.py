@@ -22,8 +22,7 @@ from allotment.rebalance.outcomes import each_alone
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.year_so_far import YearSoFar
-from allotment.tax.pretrade import WashState
-from allotment.units import Bools, Codes
+from allotment.units import Codes
 
 Solve = Callable[[Market, Problems], Solutions]
 
@@ -55,24 +54,6 @@ class Decisions:
 
     proposals: list[Proposal] = field(default_factory=list)
     exceptions: list[Undecided] = field(default_factory=list)
-
-
-def blocked_groups(state: WashState, n_households: int, market: MarketSnapshot) -> tuple[Bools, Bools]:
-    """Per household and substantially identical group: is a purchase blocked, is a loss sale blocked?
-
-    Both of shape (n_households, n_groups of the snapshot). `state` numbers groups as the snapshot
-    does. A purchase is blocked while a loss of the last 30 days is open, a loss sale while shares
-    bought in the last 30 days are held.
-    """
-    n_groups = int(market.group_ix.max()) + 1
-    purchases = np.zeros((n_households, n_groups), np.bool_)
-    sales = np.zeros((n_households, n_groups), np.bool_)
-    claims, young = state.claims, state.young
-    known = claims.group_ix < n_groups
-    purchases[claims.household_ix[known], claims.group_ix[known]] = True
-    known = young.group_ix < n_groups
-    sales[young.household_ix[known], young.group_ix[known]] = True
-    return purchases, sales
 
 
 def market_arrays(market: MarketSnapshot) -> Market:

@@ -50,7 +50,7 @@ class Trades:
     origin_event: Ints  # the lot sold: the event that made it, and its line; -1 for a purchase
     origin_line: Index
     basis_cents: Ints  # of the shares sold, 0 for a purchase
-    gain_cents: Ints  # value − basis, before costs, 0 for a purchase
+    gain_cents: Ints  # value − basis (for a gift at a loss the lower one), before costs, 0 for a purchase
     is_long_term: Codes  # 1 when the gain or loss is long-term
     tax_cents: Ints  # change in tax as the optimiser prices it, negative when it saves
     cost_cents: Ints  # half-spread

@@ -193,6 +193,7 @@ def _mandate(
             Restriction(one["security_id"], RestrictionKind(one["kind"])) for one in body["restrictions"]
         ),
         "tilts": tuple(Tilt(one["score"], one["strength"]) for one in body["tilts"]),
+        "kept_lots": tuple((int(event), int(line)) for event, line in body.get("kept_lots", ())),
     }
     plain: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value

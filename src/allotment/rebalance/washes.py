@@ -1,0 +1,160 @@
+"""What purchases and loss sales of today would wash, and whether that is barred or priced.
+
+Law: 26 U.S.C. §1091(a) over the household's substantially identical groups (`tax.pretrade`). A purchase
+into an open claim washes its first `exposed` shares; a loss sale is washed by the first shares bought in
+the last 30 days, except those of the purchase that is sold itself. A taxable account defers the loss,
+an IRA destroys it (Rev. Rul. 2008-5).
+The state of a group is shared by its names and by the accounts of the household. Each of them carries the
+whole of it, so that a wash may be priced twice but never forgotten. A claim's character is not known
+here: it counts as short-term, the dearer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from allotment.book.household import AccountKind, Taxpayer
+from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.tax.identical import in_shares
+from allotment.tax.pretrade import WashState
+from allotment.tax.wash_calendar import wash_price
+from allotment.units import NANO_PER_SHARE, Bools, Floats, Ints, usd
+
+
+class WashRule(StrEnum):
+    """What a firm does about trades that would wash a loss."""
+
+    NEVER = "never"  # no such trade
+    PRICE = "price"  # where it is worth more than the wash costs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WashPolicy:
+    """The rule, and what a deferred loss is worth."""
+
+    rule: WashRule = WashRule.NEVER
+    later_years: float = 1.0  # until a deferred loss is had
+    discount: float = 0.06  # a year
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupWashes:
+    """The wash state of one household by group of the snapshot; shape (n_groups,), group units."""
+
+    exposed_nano: Ints  # a purchase of up to this many washes losses of the last 30 days
+    exposed_loss_cents: Ints  # the losses, positive
+    young_nano: Ints  # shares bought in the last 30 days that have washed nothing yet
+    sole_purchase: Ints  # the purchase (acquisition id) of all of them, -1 if several
+    young_in_ira: Bools  # some of them are in an IRA
+
+    def __post_init__(self) -> None:
+        shape = self.young_nano.shape
+        for field in fields(self):
+            assert getattr(self, field.name).shape == shape, field.name
+
+    @classmethod
+    def nothing(cls, n_groups: int) -> Self:
+        """No claims, no young shares."""
+        return cls(
+            exposed_nano=np.zeros(n_groups, np.int64),
+            exposed_loss_cents=np.zeros(n_groups, np.int64),
+            young_nano=np.zeros(n_groups, np.int64),
+            sole_purchase=np.full(n_groups, -1, np.int64),
+            young_in_ira=np.zeros(n_groups, np.bool_),
+        )
+
+    @classmethod
+    def of_household(cls, state: WashState, household_ix: int, n_groups: int, is_ira: Bools) -> Self:
+        """The household's part of `state`, which numbers groups as the snapshot does.
+
+        is_ira: by account_ix of the state. Groups that the snapshot does not have are left out.
+        """
+        made = cls.nothing(n_groups)
+        claims, young = state.claims, state.young
+        mine = slice(*np.searchsorted(claims.household_ix, [household_ix, household_ix + 1]))
+        known = claims.group_ix[mine] < n_groups
+        group = claims.group_ix[mine][known]
+        np.add.at(made.exposed_nano, group, claims.unit_nano[mine][known])
+        np.add.at(made.exposed_loss_cents, group, claims.loss_cents[mine][known])
+        mine = slice(*np.searchsorted(young.household_ix, [household_ix, household_ix + 1]))
+        known = young.group_ix[mine] < n_groups
+        group, purchase = young.group_ix[mine][known], young.acquisition_id[mine][known]
+        np.add.at(made.young_nano, group, young.unit_nano[mine][known])
+        np.logical_or.at(made.young_in_ira, group, is_ira[young.account_ix[mine][known]])
+        made.sole_purchase[group] = purchase
+        made.sole_purchase[group[made.sole_purchase[group] != purchase]] = -1
+        return made
+
+
+class LossLots(NamedTuple):
+    """The lots of an account, shape (n_lots,), as a wash looks at them."""
+
+    name: Ints  # position of the lot's name
+    acquisition_id: Ints
+    is_loss: Bools
+    loss_share: Floats  # loss per dollar sold, positive; 0 for a gain
+    rate: Floats  # what a dollar of loss saves
+
+
+class NameWashes(NamedTuple):
+    """Columns of the optimiser's problem, shape (n,); see `optimize.problem`."""
+
+    wash_exposed: Floats
+    wash_cost: Floats
+    young: Floats
+    young_cost: Floats
+
+
+def name_washes(
+    washes: GroupWashes,
+    market: MarketSnapshot,
+    rows: Ints,
+    lots: LossLots,
+    total_usd: float,
+    *,
+    kind: AccountKind,
+    taxpayer: Taxpayer,
+    loss_value: float,
+    policy: WashPolicy,
+) -> NameWashes:
+    """What the names in `rows` of the snapshot wash when bought, and when sold at a loss.
+
+    total_usd: value of the account; loss_value: what a dollar of tax saved is worth.
+    """
+    n, group = len(rows), market.group_ix[rows]
+    per_share = market.price_micros[rows] / 1e6 / max(total_usd, 0.01) / NANO_PER_SHARE
+    exposed = in_shares(washes.exposed_nano[group], market.groups, rows) * per_share
+    young = in_shares(washes.young_nano[group], market.groups, rows) * per_share
+    own = washes.sole_purchase[group[lots.name]] == lots.acquisition_id
+    washed = lots.is_loss & (washes.young_nano[group[lots.name]] > 0) & ~own
+    meets_young = np.bincount(lots.name[washed], minlength=n) > 0
+    is_claimed: Bools = washes.exposed_nano[group] > 0
+    if policy.rule == WashRule.NEVER:
+        return NameWashes(
+            wash_exposed=is_claimed.astype(np.float64),
+            wash_cost=np.where(is_claimed, np.inf, 0.0),
+            young=meets_young.astype(np.float64),
+            young_cost=np.full(n, np.inf),
+        )
+    later = taxpayer.long_rate * loss_value
+
+    def price(loss: Floats, rate: Floats, permanent: Bools) -> Floats:
+        then = np.minimum(later, rate)
+        return wash_price(loss, rate, then, policy.later_years, policy.discount, permanent.astype(np.int8))
+
+    loss_share = usd(washes.exposed_loss_cents[group]) / max(total_usd, 0.01)
+    loss_share = np.divide(loss_share, exposed, out=np.zeros(n), where=exposed > 0.0)
+    short_rate = np.full(n, taxpayer.short_rate * loss_value)
+    lot_price = price(lots.loss_share, lots.rate, washes.young_in_ira[group[lots.name]])
+    young_cost = np.zeros(n)
+    np.maximum.at(young_cost, lots.name[washed], lot_price[washed])
+    return NameWashes(
+        wash_exposed=exposed,
+        wash_cost=price(loss_share, short_rate, np.full(n, kind != AccountKind.TAXABLE)),
+        young=np.where(meets_young, young, 0.0),
+        young_cost=young_cost,
+    )
