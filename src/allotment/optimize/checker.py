@@ -36,7 +36,7 @@ def judge(market: Any, problems: Any, solutions: Any, j: int, options: Any) -> V
     account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
     of_lot = np.repeat(np.arange(len(w)), np.diff(p.lots_from))
     group = market.group_ix[p.asset_ix]
-    broken = _broken(p, w, bought, sold, account, of_lot, group)
+    broken = broken_rules(market, p, w, bought, sold)
     objective, gains = 0.0, np.zeros(3)
     joint = np.zeros(len(p.row_kind))
     for a in range(p.n_accounts):
@@ -63,8 +63,12 @@ def judge(market: Any, problems: Any, solutions: Any, j: int, options: Any) -> V
     return Verdict(broken, float(objective), min(*bounds, float(objective)) if bounds else math.nan)
 
 
-def _broken(p: Any, w: Any, bought: Any, sold: Any, account: Any, of_lot: Any, group: Any) -> tuple[str, ...]:
-    """The hard rules that the trades break."""
+def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[str, ...]:
+    """The hard rules that trades break, in words. p: a batch of one problem with n names and L lots;
+    w, bought: (n,) weight after trading and bought; sold: (L,)."""
+    account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
+    of_lot = np.repeat(np.arange(len(w)), np.diff(p.lots_from))
+    group = market.group_ix[p.asset_ix]
     out = np.bincount(of_lot, sold, minlength=len(w))
     traded, closed = out + bought, (w <= 1e-12) & (p.held > 0)
     steps = np.divide(w - p.held, p.step, out=np.zeros(len(w)), where=p.step > 0)
@@ -74,6 +78,7 @@ def _broken(p: Any, w: Any, bought: Any, sold: Any, account: Any, of_lot: Any, g
     small = (traded > 0) & ~closed & (w < p.holding_min[account] - 1e-10)
     rules = {
         "sells more than a lot holds": (sold < 0) | (sold > p.lot_weight + 1e-12),
+        "buys less than nothing": bought < 0,
         "sells a lot that may not be sold": (sold > 0) & (~p.lot_sellable | ~p.may_sell[of_lot] | barred),
         "sells lots out of order": (sold > 1e-12) & before & p.in_order[account][of_lot],
         "weights do not follow from the trades": np.abs(p.held + bought - out - w) > 1e-10,
