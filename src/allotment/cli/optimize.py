@@ -16,20 +16,39 @@ from allotment.errors import BadFileError, BadRow, UsageError
 
 if TYPE_CHECKING:
     from allotment.feeds.problem_answer import Answer
+    from allotment.optimize.backend import Backend
 
 _SUMMARY = "summary.json"
+_TAKEN: Mapping[str, Any] = {"reply": "taken"}
 
 
 def optimize(
     problems: Annotated[list[Path], typer.Argument(help="Problem folders, one account each.")],
     out: Annotated[Path, typer.Option(help="Folder for the answer; several problems get one folder each.")],
+    trades: Annotated[
+        Path | None, typer.Option(help="Certify the trades of this file (as trades.csv) instead of deciding.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Let this installed backend decide.")] = "",
+    backend_command: Annotated[
+        str, typer.Option(help="Let this program decide: it reads and writes Arrow streams.")
+    ] = "",
+    backend_seconds: Annotated[float, typer.Option(help="Most seconds for that program.")] = 60.0,
+    audit: Annotated[
+        bool, typer.Option(help="Write audit.py and audit.npz: the convex core, to solve without Allotment.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Decide accounts given as files: trades by lot, with reasons and a proof of how good they are.
 
     A folder with mistakes is refused whole and nothing of it is written; the others are done.
     Ends with 3 when a limit could not be met: the summary says which, by how much, at which price.
+    So too when given trades break a rule, or a backend's do and the optimiser's own stand.
     """
+    if sum(1 for way in (trades, backend, backend_command) if way) > 1:
+        raise UsageError("give one of --trades, --backend and --backend-command.")
+    if trades is not None and len(problems) > 1:
+        raise UsageError("--trades belong to one problem; give one folder.")
+    asked = _backend(backend, backend_command, backend_seconds)
     folders = _folders(problems, out)
     mistakes: list[BadRow] = []
     done: list[dict[str, Any]] = []
@@ -37,40 +56,73 @@ def optimize(
         for at, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
             advance("Optimising", at, len(problems))
             try:
-                found = _solved(problem)
+                found = _found(problem, trades, asked)
             except BadFileError as error:
                 mistakes += error.rows
                 continue
+            from allotment.feeds.problem_audit import audit_files
             from allotment.feeds.problem_summary import files, summary
 
-            _write(folder, files(found))
+            _write(folder, files(found) | (audit_files(found) if audit else {}))
             done.append({"problem": str(problem), "out": str(folder)} | summary(found))
         advance("Optimising", len(problems), len(problems))
     if mistakes:
         raise BadFileError(mistakes)
     output.emit({"problems": done}, as_json=as_json, show=lambda: _show(done))
-    if any(entry["status"] != "solved" for entry in done):
+    if any(entry["status"] != "solved" or entry.get("door", _TAKEN)["reply"] != "taken" for entry in done):
         raise typer.Exit(3)
 
 
-def _solved(folder: Path) -> Answer:
-    from allotment.feeds.problem_answer import answer
+def _backend(name: str, line: str, seconds_max: float) -> tuple[str, Backend] | None:
+    from allotment.jobs import backends
+
+    if name:
+        return name, backends.find(name)
+    return (line, backends.command(line, seconds_max)) if line else None
+
+
+def _found(folder: Path, trades: Path | None, asked: tuple[str, Backend] | None) -> Answer:
+    """Our own answer, or that of a file or backend with what our rules and bound say of it."""
+    from allotment.feeds.problem_answer import FILE, Door, answer
     from allotment.feeds.problem_columns import OPTIONS, problem_columns
     from allotment.feeds.problem_folder import read_problem
+    from allotment.feeds.problem_trades import as_weights, read_trades
+    from allotment.optimize.backend import Reply, consider
+    from allotment.optimize.certify import certify
     from allotment.optimize.solution import Fault, Status
     from allotment.optimize.solve import solve_batch, solve_one
 
     given = read_problem(folder)
     columns = problem_columns(given)
-    solve_batch(columns.market, columns.problem.problems(0, 0))  # loads the kernels, which is not timed
+    market, problem = columns.market, columns.problem
+    traded = read_trades(trades, given, columns) if trades is not None else None
+    solve_batch(market, problem.problems(0, 0))  # loads the kernels, which is not timed
     started = perf_counter()
-    solution = solve_one(columns.market, columns.problem, options=OPTIONS)
+    own = solve_one(market, problem, options=OPTIONS)
     seconds = perf_counter() - started
-    if solution.status[0] == Status.INVALID:
-        fault = Fault(int(solution.fault[0])).name.lower()
+    if own.status[0] == Status.INVALID:
+        fault = Fault(int(own.fault[0])).name.lower()
         found = f"the numbers of an input ({fault}) are beyond what can be worked with"
         raise BadFileError([BadRow(str(folder), 0, "", found, "look for one that is far too large or small")])
-    return answer(given, columns, solution, seconds)
+    objective = float(own.objective[0])
+    if traded is not None:
+        made = certify(market, problem, as_weights(traded, given, columns), options=OPTIONS, own=own)
+        broken = made.broken[0]
+        reply = Reply.BREAKS_RULES if broken else Reply.TAKEN
+        door = Door(made_by=FILE, reply=reply, broken=broken, own_objective=objective)
+        return answer(given, columns, made.solutions, seconds, traded, door)
+    if asked is None:
+        return answer(given, columns, own, seconds)
+    came = consider(market, problem, asked[1], options=OPTIONS, own=own)
+    door = Door(
+        made_by=asked[0],
+        reply=came.replies[0],
+        found=came.found,
+        broken=came.certified.broken[0] if came.certified is not None else (),
+        claims_false_bound=bool(came.claims_false_bound[0]),
+        own_objective=objective,
+    )
+    return answer(given, columns, came.stands, seconds, door=door)
 
 
 def _folders(problems: list[Path], out: Path) -> list[Path]:
@@ -85,7 +137,7 @@ def _folders(problems: list[Path], out: Path) -> list[Path]:
     return [out / name for name in names]
 
 
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
+def _write(folder: Path, texts: Mapping[str, str | bytes]) -> None:
     """The files of an answer, all or none: a new folder appears complete; in one that is there the
     summary goes first and comes last."""
     try:
@@ -93,7 +145,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             for name, text in texts.items():
-                (made / name).write_text(text, encoding="utf-8")
+                (made / name).write_bytes(text if isinstance(text, bytes) else text.encode())
             if not folder.exists():
                 made.chmod(0o755)
                 made.rename(folder)
@@ -111,10 +163,27 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 def _show(done: list[dict[str, Any]]) -> None:
     for entry in done:
         told = f"{entry['problem']}: {entry['status']}, {entry['n_trades']} trades"
-        if entry["objective"] is not None:
+        if entry["objective"] is not None and entry["gap_bps"] is not None:
             told += f", gap {entry['gap_bps']:.2f} bp, tracking error {entry['tracking_error']:.2%}"
         told += f" → {entry['out']}"
         output.console.print(told, markup=False, highlight=False, soft_wrap=True)
+        for line in _door_lines(entry.get("door")):
+            output.console.print(f"  {line}", markup=False, highlight=False, style="yellow")
         for one in entry["relaxed"]:
             told = f"  relaxed {one['constraint']} by {one['amount']:.6f}, at {one['price']:g} a unit"
             output.console.print(told, markup=False, highlight=False, style="yellow")
+
+
+def _door_lines(door: Mapping[str, Any] | None) -> list[str]:
+    """What to say of trades that are not the optimiser's own."""
+    if door is None:
+        return []
+    lines = [f"it {rule}" for rule in door["broken"]]
+    if door["found"]:
+        lines.append(door["found"])
+    if door["claims_false_bound"]:
+        lines.append("it claims a bound above what trades cost that keep every rule; ours is used")
+    stands = (
+        "stands" if door["reply"] == "taken" or door["made_by"] == "file" else "does not stand: ours does"
+    )
+    return [f"the answer of {door['made_by']} ({door['reply']}) {stands}", *lines]

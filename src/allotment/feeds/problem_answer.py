@@ -23,6 +23,8 @@ from allotment.units import Floats
 _WHOLE_LOT = 1.0 - 1e-9  # a sale of more than this share of a lot closes it
 _CONTINUOUS_STEP = Decimal("1e-12")  # shares: what a fraction is written to where any is allowed
 _MICRO = Decimal("1e-6")  # dollars: what money is written to
+FILE = "file"  # who made trades that were given as a file
+Traded = tuple[int, int, Decimal]  # position of the name, of the lot (-1: a purchase), shares
 _TRADES = ("symbol", "side", "quantity", "lot_id", "value", "tax", "cost", "reason")
 _WEIGHTS = ("symbol", "held", "benchmark", "weight", "quantity_held", "quantity")
 
@@ -41,6 +43,18 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where an answer comes from that is not the optimiser's own, and how it was found."""
+
+    made_by: str  # FILE, or the backend
+    reply: str  # `optimize.backend.Reply`
+    broken: tuple[str, ...]  # hard rules that its trades break
+    own_objective: float  # of the optimiser's own trades
+    found: str = ""  # what went wrong with the backend
+    claims_false_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One solved problem: what was asked, the optimiser's columns, and the trades in shares."""
 
@@ -51,6 +65,7 @@ class Answer:
     quantity: tuple[Decimal, ...]  # shares of each name after trading
     weight: Floats  # of these shares
     seconds: float  # that the optimiser took
+    door: Door | None = None  # for trades that somebody else made, or was asked for
 
     @property
     def status(self) -> Status:
@@ -58,10 +73,18 @@ class Answer:
         return Status(int(self.solution.status[0]))
 
 
-def answer(given: ProblemFolder, columns: ProblemColumns, solution: Solutions, seconds: float) -> Answer:
-    """The optimiser's answer in shares."""
+def answer(
+    given: ProblemFolder,
+    columns: ProblemColumns,
+    solution: Solutions,
+    seconds: float,
+    quantities: Sequence[Traded] | None = None,
+    door: Door | None = None,
+) -> Answer:
+    """An answer in shares; quantities: those of somebody else's trades, else they follow from `solution`."""
     with localcontext(EXACT):
-        quantities = _quantities(given, columns, solution)
+        if quantities is None:
+            quantities = _quantities(given, columns, solution)
         trades = _trades(given, columns, quantities)
         after = list(columns.held)
         for trade in trades:
@@ -76,6 +99,7 @@ def answer(given: ProblemFolder, columns: ProblemColumns, solution: Solutions, s
         quantity=tuple(after),
         weight=weight,
         seconds=seconds,
+        door=door,
     )
 
 
@@ -138,10 +162,8 @@ def multipliers(found: Answer) -> dict[str, float]:
     return {name: value for name, value in made.items() if math.isfinite(value)}
 
 
-def _quantities(
-    given: ProblemFolder, columns: ProblemColumns, solution: Solutions
-) -> list[tuple[int, int, Decimal]]:
-    """Name, lot (-1: a purchase) and shares of every trade, in whole steps of each name.
+def _quantities(given: ProblemFolder, columns: ProblemColumns, solution: Solutions) -> list[Traded]:
+    """Every trade, in whole steps of each name.
 
     A lot sold whole leaves whole, so its odd fraction is made up by the name's other lot.
     """
@@ -176,9 +198,7 @@ def _steps(shares: float, step: Decimal) -> Decimal:
     return Decimal(round(shares / float(step))) * step
 
 
-def _trades(
-    given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[tuple[int, int, Decimal]]
-) -> tuple[Trade, ...]:
+def _trades(given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[Traded]) -> tuple[Trade, ...]:
     problem, terms = columns.problem, given.terms
     why = reasons(given, columns, quantities)
     made: list[Trade] = []
@@ -202,9 +222,7 @@ def _trades(
     return tuple(made)
 
 
-def reasons(
-    given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[tuple[int, int, Decimal]]
-) -> list[str]:
+def reasons(given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[Traded]) -> list[str]:
     """In words, the largest of the terms that favour each trade, per dollar traded.
 
     A sale can be favoured by tax saved or by risk, a purchase by risk; a name's limit that is broken

@@ -93,7 +93,7 @@ def read_problem(folder: Path) -> ProblemFolder:
     bad += mistakes
     as_of = terms.as_of if terms is not None else date(2199, 12, 31)
     tables = {
-        kind: _table(folder / f"{kind}.csv", declare, as_of, bad, needed=kind != "washes")
+        kind: tabulated(folder / f"{kind}.csv", declare, as_of, bad, needed=kind != "washes")
         for kind, declare in (("assets", _assets_schema), ("lots", _lots_schema), ("washes", _washes_schema))
     }
     asset_table = tables["assets"]
@@ -134,7 +134,7 @@ def _bytes(path: Path, bad: list[BadRow], remedy: str) -> bytes | None:
     return None
 
 
-def _table(
+def tabulated(
     path: Path, declare: Callable[[Sequence[str]], Schema], as_of: date, bad: list[BadRow], *, needed: bool
 ) -> Table | None:
     """The table of a CSV file with mistakes in it noted; None when there is none."""
@@ -154,8 +154,8 @@ def _table(
     return table
 
 
-def _exact(name: str, meaning: str, example: str) -> Column:
-    """A column of exact decimals of any scale; `_decimals` reads its cells."""
+def exact_column(name: str, meaning: str, example: str) -> Column:
+    """A column of exact decimals of any scale; `decimals` reads its cells."""
     return Column(name=name, type=Type.TEXT, meaning=meaning, example=example)
 
 
@@ -168,7 +168,7 @@ def _assets_schema(header: Sequence[str]) -> Schema:
     n_factors = sum(1 for name in header if _FACTOR.fullmatch(name))
     columns = (
         Column(name="symbol", type=Type.CODE, meaning="Name of the asset.", example="AAPL"),
-        _exact("price", "Dollars per share.", "171.48"),
+        exact_column("price", "Dollars per share.", "171.48"),
         _number("benchmark_weight", "Weight in the benchmark, a fraction.", "0.06", 1.0),
         _number("specific_variance", "Annual variance beside the factors.", "0.04", 100.0, Bound.POSITIVE),
         *(
@@ -193,8 +193,8 @@ def _lots_schema(_header: Sequence[str]) -> Schema:
     columns = (
         Column(name="lot_id", type=Type.CODE, meaning="Name of the lot.", example="L1"),
         Column(name="symbol", type=Type.CODE, meaning="An asset of assets.csv.", example="AAPL"),
-        _exact("quantity", "Shares.", "12.5"),
-        _exact("basis", "Dollars paid for the whole lot.", "1500.00"),
+        exact_column("quantity", "Shares.", "12.5"),
+        exact_column("basis", "Dollars paid for the whole lot.", "1500.00"),
         Column(name="acquired", type=Type.DATE, meaning="Trade date.", example="2022-03-01", past=True),
         replace(optional("holding_from", Type.DATE, "Tacked holding date.", "2021-12-01"), past=True),
         optional("sell", Type.YESNO, "Whether it may be sold.", "1", "1"),
@@ -228,7 +228,7 @@ def _assets(table: Table) -> Assets:
         table.bad.append(BadRow(table.file, 0, "benchmark_weight", found, "give fractions that sum to 1"))
     return Assets(
         symbols=tuple(table.words("symbol").each()),
-        price=_decimals(table, "price", 1e-9, 1e9),
+        price=decimals(table, "price", 1e-9, 1e9),
         benchmark=benchmark,
         specific_variance=table.floats("specific_variance"),
         loadings=np.array([table.floats(name) for name in factors]).reshape(len(factors), len(table)).T,
@@ -249,9 +249,9 @@ def _lots(table: Table | None, rows: Mapping[str, int] | None) -> FileLots:
     acquired, holding = table.days("acquired"), table.days("holding_from")
     return FileLots(
         lot_ids=tuple(table.words("lot_id").each()),
-        name=_names(table, rows),
-        quantity=_decimals(table, "quantity", 1e-12, 1e12),
-        basis=_decimals(table, "basis", 0.0, 1e15),
+        name=asset_rows(table, rows),
+        quantity=decimals(table, "quantity", 1e-12, 1e12),
+        basis=decimals(table, "basis", 0.0, 1e15),
         acquired=acquired,
         holding_from=np.where(np.isnat(holding), acquired, holding),
         may_sell=table.yes("sell"),
@@ -262,7 +262,7 @@ def _washes(table: Table | None, rows: Mapping[str, int] | None) -> Washes:
     if table is None:
         return _NO_WASHES
     return Washes(
-        name=_names(table, rows),
+        name=asset_rows(table, rows),
         young_qty=table.floats("young_qty"),
         exposed_qty=table.floats("exposed_qty"),
         loss_per_share=table.floats("loss_per_share"),
@@ -270,7 +270,7 @@ def _washes(table: Table | None, rows: Mapping[str, int] | None) -> Washes:
     )
 
 
-def _names(table: Table, rows: Mapping[str, int] | None) -> Index:
+def asset_rows(table: Table, rows: Mapping[str, int] | None) -> Index:
     """The position of each row's symbol among the assets; unknown when there are none to look in."""
     symbols = table.words("symbol").each()
     if rows is None:
@@ -282,7 +282,7 @@ def _names(table: Table, rows: Mapping[str, int] | None) -> Index:
     return found
 
 
-def _decimals(table: Table, name: str, low: float, high: float) -> _Exact:
+def decimals(table: Table, name: str, low: float, high: float) -> _Exact:
     """A column of exact decimals from `low` to `high`; what is refused is 1."""
     made = []
     for row, cell in enumerate(table.words(name).each()):

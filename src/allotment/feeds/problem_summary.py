@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from allotment.feeds.problem_answer import Answer, multipliers_csv, trades_csv, weights_csv
+from allotment.feeds.problem_answer import FILE, Answer, multipliers_csv, trades_csv, weights_csv
 from allotment.feeds.problem_columns import BPS, OPTIONS
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
@@ -83,11 +83,15 @@ def summary(found: Answer) -> dict[str, Any]:
         },
         "seconds": found.seconds,
     }
+    if found.door is not None:
+        told["door"] = asdict(found.door)
     return {name: _finite(entry) for name, entry in told.items()}
 
 
 def _status(found: Answer) -> str:
     """Of the trades as they are written: relaxed exactly when something is told to be."""
+    if found.door is not None and found.door.made_by == FILE and found.door.broken:
+        return "broken"
     if found.status in (Status.SOLVED, Status.RELAXED):
         return "relaxed" if relaxed(found) else "solved"
     return found.status.name.lower()

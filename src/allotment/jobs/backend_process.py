@@ -14,8 +14,8 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
-from time import monotonic
-from typing import IO, NamedTuple
+from time import monotonic, sleep
+from typing import NamedTuple
 
 from allotment.jobs.backend_wire import read_trades, size_most, write_problems
 from allotment.optimize.backend import Backend, BackendError, Command, Proposed, Reply
@@ -91,11 +91,10 @@ def _collect(
         while True:
             events = ready.select(0.0 if ended else _TICK_SECONDS) if ready.get_map() else []
             for key, _ in events:
-                pipe: IO[bytes] = key.fileobj  # type: ignore[assignment]  # we registered no numbers
-                part = os.read(pipe.fileno(), _CHUNK)
+                part = os.read(key.fd, _CHUNK)
                 key.data.extend(part)
                 if not part:
-                    ready.unregister(pipe)
+                    ready.unregister(key.fileobj)
             del complaint[:-_COMPLAINT]
             if len(answer) > bytes_most:
                 raise BackendError(Reply.GARBAGE, f"it wrote more than {bytes_most} bytes")
@@ -106,17 +105,12 @@ def _collect(
             if not ended and clock() > deadline:
                 raise BackendError(Reply.TIMED_OUT, f"it took more than {seconds_max:g} s and was ended")
             if not ended and not ready.get_map():
-                _pause()
+                sleep(_TICK_SECONDS)
 
 
 def _has_ended(pid: int) -> bool:
     """Without waiting for it, so that its number stays taken."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _pause() -> None:
-    with selectors.DefaultSelector() as nothing:
-        nothing.select(_TICK_SECONDS)
 
 
 def _ending(written: _Written) -> str:

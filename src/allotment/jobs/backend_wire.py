@@ -9,6 +9,7 @@ size), cut short or inconsistent in itself is refused.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +66,7 @@ def read_trades(data: bytes) -> Proposed:
 
 def _only_batch(data: bytes) -> pa.RecordBatch:
     reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
-    schema = pa.ipc.read_schema(reader.read_next_message())
+    schema = pa.ipc.read_schema(_next(reader))
     known = {*_NEEDED, *_OPTIONAL}
     wanted = pa.list_(pa.float64())
     for field in schema:
@@ -76,16 +77,20 @@ def _only_batch(data: bytes) -> pa.RecordBatch:
     missing = sorted(set(_NEEDED) - set(schema.names))
     if missing or len(set(schema.names)) < len(schema.names):
         raise ValueError(f"it has no column {missing[0]!r}" if missing else "a column stands twice")
-    try:
-        message = reader.read_next_message()
-    except StopIteration:
-        raise ValueError("it has no record batch") from None
+    message = _next(reader)
     if message.type != "record batch" or _is_compressed(bytes(message.metadata)):
         raise ValueError("it is compressed, or not a plain record batch")
     batch = pa.ipc.read_record_batch(message, schema)
     if batch.num_rows != 1:
         raise ValueError(f"it has {batch.num_rows} rows, not 1")
     return batch
+
+
+def _next(reader: Any) -> Any:
+    try:
+        return reader.read_next_message()
+    except StopIteration:
+        raise ValueError("it has no schema, or no record batch") from None
 
 
 def _is_compressed(metadata: bytes) -> bool:

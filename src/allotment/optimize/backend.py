@@ -40,7 +40,9 @@ class Proposed(NamedTuple):
 class Backend(Protocol):
     """An engine inside our process. The arrays that it gets are copies."""
 
-    def __call__(self, market: Market, problems: Problems, options: SolveOptions) -> Proposed: ...
+    def __call__(self, market: Market, problems: Problems, options: SolveOptions) -> Proposed:
+        """The trades that it proposes; whatever it raises is its reply."""
+        ...
 
 
 class Command(NamedTuple):
@@ -95,7 +97,8 @@ def consider(
     options = SolveOptions() if options is None else options
     own = solve_batch(market, problems, options=options) if own is None else own
     try:
-        copied = Market(*(np.array(column) for column in market))
+        loadings, variance, groups = market
+        copied = Market(loadings.copy(), variance.copy(), groups.copy())
         proposed = _sound(backend(copied, join([problems]), options), problems)
     except BackendError as error:
         return _refused(own, problems.n_joint, error.reply, error.found)

@@ -87,7 +87,7 @@ def certify(
             joint = np.array([j], np.int64)
             work = workspace_for(market, problems, made, joint)
             _price(market, problems, made, work, options, joint, totals)
-    for j in np.flatnonzero(np.isfinite(totals)):
+    for j in np.flatnonzero(np.isfinite(totals)).tolist():
         _bound(problems, made, own, j, float(totals[j]) if not broken[j] else np.nan)
     return Certified(_as_own(made, own), tuple(broken), own)
 
