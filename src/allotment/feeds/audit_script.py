@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 BPS = 1e4
-NO_MORE = 1e-8  # of account value, for the rounding of floats
+NO_MORE = 1e-7  # of account value, for the rounding of floats and of the solver
 
 
 def outside(value: Any, lower: Any, upper: Any) -> Any:
@@ -43,6 +43,17 @@ def price(c: dict[str, Any]) -> float:
     return float(cost + c["row_price"][priced] @ excess)
 
 
+def freed(cp: Any, low: Any, high: Any) -> tuple[Any, list[Any]]:
+    """Amounts between two ends as variables, and those bounds; where the ends meet there is no variable."""
+    free = np.flatnonzero(high > low)
+    if len(free) == 0:
+        return cp.Constant(low), []
+    part = cp.Variable(len(free))
+    place = np.zeros((len(low), len(free)))
+    place[free, np.arange(len(free))] = 1.0
+    return low + place @ part, [part >= 0, part <= (high - low)[free]]
+
+
 def solve(c: dict[str, Any]) -> float:
     """The least cost within the choices, by cvxpy with Clarabel."""
     import cvxpy
@@ -51,24 +62,31 @@ def solve(c: dict[str, Any]) -> float:
     n, n_lots = len(c["held"]), len(c["lot_name"])
     by_name = np.zeros((n, n_lots))
     by_name[c["lot_name"], np.arange(n_lots)] = 1.0
-    sold, bought = cp.Variable(n_lots), cp.Variable(n)
+    sold, sold_free = freed(cp, c["sold_min"], c["sold_max"])
+    bought, bought_free = freed(cp, c["bought_min"], c["bought_max"])
     out, lost = by_name @ sold, (by_name * c["lot_is_loss"]) @ sold
     weight = c["held"] - out + bought
     active = weight - c["benchmark"]
-    te2 = cp.sum_squares(c["loadings"].T @ active)
-    te2 += cp.sum_squares(cp.multiply(np.sqrt(c["specific_variance"]), active))
-    cost = c["risk_price"] / 2 * te2 + c["lot_tax"] @ sold + c["half_spread"] @ (out + bought)
+    te = cp.hstack([c["loadings"].T @ active, cp.multiply(np.sqrt(c["specific_variance"]), active)])
+    cost = c["risk_price"] / 2 * cp.sum_squares(te) + c["lot_tax"] @ sold + c["half_spread"] @ (out + bought)
     cost += cp.sum_squares(cp.multiply(np.sqrt(c["impact"]), out - bought))
     cost += c["bought_cost"] @ bought + c["loss_cost"] @ lost - c["utility"] @ weight
     if np.isfinite(c["te_max"]):
-        cost += c["te_price"] / 2 * cp.pos(te2 - c["te_max"] ** 2)
+        counted = c["te_max"] + cp.pos(cp.norm(te) - c["te_max"])
+        cost += c["te_price"] / 2 * (cp.square(counted) - c["te_max"] ** 2)
     cash = c["cash"] + cp.sum(sold) - cp.sum(bought)
     cost += c["cash_price"] * (cp.pos(c["cash_min"] - cash) + cp.pos(cash - c["cash_max"]))
     cost += c["limit_price"] * cp.sum(cp.pos(c["weight_min"] - weight) + cp.pos(weight - c["weight_max"]))
-    bounds = [sold >= c["sold_min"], sold <= c["sold_max"], out >= c["name_sold_min"]]
-    bounds += [bought >= c["bought_min"], bought <= c["bought_max"]]
-    bounds += [lost >= c["lost_min"], lost <= c["lost_max"]]
-    bounds += [weight >= c["weight_least"], weight <= c["weight_most"]]
+    bounds = [*sold_free, *bought_free]
+    for amount, low, high in (
+        (out, c["name_sold_min"], None),
+        (lost, c["lost_min"], c["lost_max"]),
+        (weight, c["weight_least"], c["weight_most"]),
+    ):
+        moves = np.flatnonzero(by_name @ (c["sold_max"] - c["sold_min"]) + c["bought_max"] - c["bought_min"])
+        if len(moves):
+            bounds.append(amount[moves] >= low[moves])
+            bounds += [] if high is None else [amount[moves] <= high[moves]]
     for r in range(len(c["row_price"])):
         row = c["row_weight"][r] @ weight + c["row_sold"][r] @ sold + c["row_bought"][r] @ bought
         row += c["row_constant"][r]
@@ -78,7 +96,7 @@ def solve(c: dict[str, Any]) -> float:
             elif np.isfinite(end):
                 bounds.append(side * (row - end) <= 0)
     task = cp.Problem(cp.Minimize(cost), bounds)
-    task.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    task.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     return float(task.value) + float(c["constant"])
 
 
