@@ -1,0 +1,229 @@
+"""The optimiser beside general solvers, on the convex core alone.
+
+The core of an account: the sides that our answer chose are given, names that it leaves alone stay,
+and nothing that is not convex is left (no smallest trade, charges or steps). Over the names that
+move, with active weights a, factor exposures y and weights s sold of each lot:
+
+    minimise   κ/2 (‖y‖² + Σ dᵢ aᵢ²) + Σ tax_l s_l + Σ spreadᵢ |wᵢ − heldᵢ| − uᵀw
+    subject to y = Bᵀa,  aᵢ + Σ s_l = heldᵢ − bᵢ for names sold,  Σ wᵢ = 1 − cash,
+               0 ≤ s_l ≤ lot,  aᵢ ≥ heldᵢ − bᵢ for names bought
+
+with a diagonal cost matrix and as many rows as there are factors and names sold: the sparse factor
+form. Peers get these matrices; making them is not counted but for cvxpy, whose modelling is its
+work. Ours is counted whole: from the problem's columns to certified trades.
+
+The peers come with the extra `bench` and are imported when used. The caller brings the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from allotment.optimize.problem import Market, Problems
+from allotment.optimize.solution import Solutions
+from allotment.optimize.solve import solve_batch
+from allotment.units import Floats, Index
+
+_REPEATS = 5  # of ours, which is too quick to be measured once
+_TOLERANCE = 1e-9
+Clock = Callable[[], float]
+
+
+class Core(NamedTuple):
+    """One account's convex core as matrices. x = (a of the m names that move, y, s of their lots)."""
+
+    P: Any  # (size, size) sparse diagonal
+    q: Floats
+    A: Any  # sparse, A x = b
+    b: Floats
+    low: Floats  # bounds of x; infinite for none
+    high: Floats
+    constant: float  # of the objective
+    loadings: Floats  # (m, k) of the names that move, and what follows as cvxpy models it
+    specific_variance: Floats  # (m,)
+    lot_name: Index  # (lots,) position among the m
+
+
+def convex_core(problems: Problems, answers: Solutions) -> Problems:
+    """The problems with the sides of their answers given, and without what is not convex."""
+    none = np.zeros(problems.n_accounts)
+    sold = answers.sold_by_name(problems.lots_from)
+    return problems._replace(
+        may_buy=problems.may_buy & (answers.bought > 0.0),
+        may_sell=problems.may_sell & (sold > 0.0),
+        trade_min=none,
+        ticket_charge=none,
+        lot_charge=none,
+        step=np.zeros(len(problems.held)),
+    )
+
+
+def core_matrices(market: Market, core: Problems) -> Core:
+    """The quadratic program of a core of one account, whose cash is fixed and which has no rows."""
+    from scipy import sparse
+
+    assert core.n_accounts == 1
+    assert core.cash_min[0] == core.cash_max[0]
+    assert len(core.row_kind) == 0
+    moves = core.may_buy | core.may_sell
+    n_lots_of = np.diff(core.lots_from)
+    of_lot = np.repeat(np.arange(len(moves)), n_lots_of)
+    lots = np.flatnonzero(core.may_sell[of_lot])
+    place = np.cumsum(moves) - 1
+    lot_name = place[of_lot[lots]].astype(np.int32)
+    sells = core.may_sell[moves]
+    loadings, d = market.loadings[core.asset_ix], market.specific_variance[core.asset_ix]
+    m, k, n_lots = int(moves.sum()), loadings.shape[1], len(lots)
+    kappa, start = float(core.risk_price[0]), (core.held - core.benchmark)
+    still = start[~moves] @ loadings[~moves]  # exposure of the names that stay
+    lift = np.where(sells, 0.0, core.half_spread[moves])  # a purchase costs its spread by its weight
+    q = np.concatenate([lift, np.zeros(k), core.lot_tax[lots] + core.half_spread[of_lot[lots]]])
+    chosen = np.flatnonzero(sells)
+    rows = [
+        sparse.hstack([-sparse.csc_matrix(loadings[moves].T), sparse.identity(k), _zeros(k, n_lots)]),
+        sparse.hstack([_picked(chosen, m), _zeros(len(chosen), k), _picked(lot_name, m, chosen)]),
+        sparse.csc_matrix(np.concatenate([np.ones(m), np.zeros(k + n_lots)])),
+    ]
+    invested = core.held.sum() + core.cash[0] - core.cash_min[0]
+    total = invested - core.held[~moves].sum() - core.benchmark[moves].sum()
+    unbounded = np.full(k, np.inf)
+    return Core(
+        P=sparse.diags(np.concatenate([kappa * d[moves], np.full(k, kappa), np.zeros(n_lots)]), format="csc"),
+        q=q,
+        A=sparse.vstack(rows, format="csc"),
+        b=np.concatenate([still, start[moves][chosen], [total]]),
+        low=np.concatenate([np.where(sells, -np.inf, start[moves]), -unbounded, np.zeros(n_lots)]),
+        high=np.concatenate([np.full(m, np.inf), unbounded, core.lot_weight[lots]]),
+        constant=float(kappa / 2 * (d[~moves] @ start[~moves] ** 2) - lift @ start[moves]),
+        loadings=loadings[moves],
+        specific_variance=d[moves],
+        lot_name=lot_name,
+    )
+
+
+def _zeros(n_rows: int, n_columns: int) -> Any:
+    from scipy import sparse
+
+    return sparse.csc_matrix((n_rows, n_columns))
+
+
+def _picked(columns: Any, m: int, chosen: Any = None) -> Any:
+    """A row of ones per chosen name: of the m names, or of the lots that belong to it."""
+    from scipy import sparse
+
+    if chosen is None:
+        return sparse.identity(m, format="csr")[columns]
+    by_name = sparse.csc_matrix(
+        (np.ones(len(columns)), (columns, np.arange(len(columns)))), (m, len(columns))
+    )
+    return by_name.tocsr()[chosen]
+
+
+def compare(clock: Clock, market: Market, problems: Problems) -> dict[str, Any]:
+    """Milliseconds per account of ours and of each peer, their ratios, and how far objectives differ.
+
+    problems: accounts that stand alone, without rows, washes, impact or utility, of a fixed cash
+    weight. clock: seconds that only grow. A peer that is not installed is left out.
+    """
+    assert problems.n_joint == problems.n_accounts
+    core = convex_core(problems, solve_batch(market, problems))
+    own = solve_batch(market, core)
+    taken = []
+    for _ in range(_REPEATS):
+        started = clock()
+        own = solve_batch(market, core)
+        taken.append(clock() - started)
+    n = core.n_accounts
+    cores = [core_matrices(market, core.account(a)) for a in range(n)]
+    own_ms = 1e3 * float(np.median(taken)) / n
+    made: dict[str, Any] = {
+        "accounts": n,
+        "variables_mean": round(float(np.mean([len(one.q) for one in cores])), 1),
+        "own_gap_bps_max": float(own.gap.max() * 1e4),
+        "milliseconds": {"own": round(own_ms, 4)},
+        "objective_apart_max": {},
+    }
+    for name, solve in PEERS.items():
+        try:
+            solve(clock, cores[0])  # imported, and warm
+        except ImportError:
+            continue
+        came = [solve(clock, one) for one in cores]
+        milliseconds = 1e3 * float(np.mean([seconds for seconds, _ in came]))
+        apart = [abs(cost - float(own.objective[a])) for a, (_, cost) in enumerate(came)]
+        made["milliseconds"][name] = round(milliseconds, 4)
+        made["objective_apart_max"][name] = max(apart)
+        made[f"ratio_{name}"] = round(milliseconds / own_ms, 1)
+    return made
+
+
+def _cost(core: Core, x: Floats) -> float:
+    return float(x @ (core.P @ x) / 2 + core.q @ x + core.constant)
+
+
+def _by_piqp(clock: Clock, core: Core) -> tuple[float, float]:
+    """Seconds and cost."""
+    import piqp
+
+    started = clock()
+    solver: Any = piqp.SparseSolver()
+    solver.settings.eps_abs = solver.settings.eps_rel = _TOLERANCE
+    solver.setup(core.P, core.q, core.A, core.b, None, None, None, core.low, core.high)
+    solver.solve()
+    seconds = clock() - started
+    return seconds, _cost(core, np.asarray(solver.result.x))
+
+
+def _by_clarabel(clock: Clock, core: Core) -> tuple[float, float]:
+    """Seconds and cost. Bounds become rows of the nonnegative cone."""
+    import clarabel
+    from scipy import sparse
+
+    low, high = np.flatnonzero(np.isfinite(core.low)), np.flatnonzero(np.isfinite(core.high))
+    one = sparse.identity(len(core.q), format="csr")
+    A = sparse.vstack([core.A, -one[low], one[high]], format="csc")
+    b = np.concatenate([core.b, -core.low[low], core.high[high]])
+    P = sparse.triu(core.P, format="csc")
+    cones = [clarabel.ZeroConeT(len(core.b)), clarabel.NonnegativeConeT(len(low) + len(high))]
+    started = clock()
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
+    answer = clarabel.DefaultSolver(P, core.q, A, b, cones, settings).solve()
+    seconds = clock() - started
+    return seconds, _cost(core, np.asarray(answer.x))
+
+
+def _by_cvxpy(clock: Clock, core: Core) -> tuple[float, float]:
+    """Seconds, modelling included, and cost; by Clarabel."""
+    import cvxpy
+
+    cp: Any = cvxpy
+    m, k = core.loadings.shape
+    kappa = float(core.P[m, m])
+    n_rows = len(core.b)
+    started = clock()
+    active, sold = cp.Variable(m), cp.Variable(len(core.lot_name))
+    y = core.b[:k] + core.loadings.T @ active
+    risk = cp.sum_squares(y) + cp.sum_squares(cp.multiply(np.sqrt(core.specific_variance), active))
+    cost = kappa / 2 * risk + core.q[:m] @ active + core.q[m + k :] @ sold
+    rest = core.A[k:n_rows]
+    bounds = [rest[:, :m] @ active + rest[:, m + k :] @ sold == core.b[k:], sold >= 0]
+    bounds += [sold <= core.high[m + k :]]
+    bought = np.flatnonzero(np.isfinite(core.low[:m]))
+    bounds += [active[bought] >= core.low[:m][bought]]
+    task = cp.Problem(cp.Minimize(cost), bounds)
+    settings = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), _TOLERANCE)
+    task.solve(solver=cp.CLARABEL, **settings)
+    seconds = clock() - started
+    return seconds, float(task.value) + core.constant
+
+
+PEERS: dict[str, Callable[[Clock, Core], tuple[float, float]]] = {
+    "piqp": _by_piqp,
+    "clarabel": _by_clarabel,
+    "cvxpy": _by_cvxpy,
+}
