@@ -7,11 +7,13 @@ import json
 import random
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -218,3 +220,137 @@ def test_the_same_bytes_again_but_for_the_seconds(tmp_path: Path) -> None:
         run(EXAMPLE, "--out", tmp_path / name)
     for file in FILES - {"summary.json"}:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_our_own_trades_file_is_certified_at_the_same_cost(tmp_path: Path) -> None:
+    run(EXAMPLE, "--out", tmp_path / "own")
+    code, _ = run(EXAMPLE, "--out", tmp_path / "door", "--trades", tmp_path / "own" / "trades.csv")
+    assert code == 0
+    own, door = check.judge(EXAMPLE, tmp_path / "own"), check.judge(EXAMPLE, tmp_path / "door")
+    assert own["objective"] == door["objective"] == pytest.approx(door["door"]["own_objective"], abs=1e-9)
+    assert door["gap_bps"] == pytest.approx(own["gap_bps"], abs=1e-6)
+    assert door["door"]["broken"] == []
+    for name in FILES - {"summary.json"}:
+        assert (tmp_path / "own" / name).read_text() == (tmp_path / "door" / name).read_text()
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 5))
+def test_trades_of_random_folders_come_back_through_the_door(tmp_path: Path, seed: int) -> None:
+    folder = folders.write_folder(tmp_path / "problem", seed, folders.HARDER if seed % 3 else ())
+    run(folder, "--out", tmp_path / "own")
+    run(folder, "--out", tmp_path / "door", "--trades", tmp_path / "own" / "trades.csv")
+    own, door = (json.loads((tmp_path / name / "summary.json").read_text()) for name in ("own", "door"))
+    assert door["door"]["broken"] == []
+    assert door["status"] == own["status"]
+    assert door["objective"] == own["objective"]
+    assert door["gap_bps"] == pytest.approx(own["gap_bps"], abs=1e-3)
+
+
+def trades_file(tmp_path: Path, *rows: str) -> Path:
+    file = tmp_path / "given.csv"
+    file.write_text("\n".join(["symbol,side,quantity,lot_id", *rows]) + "\n")
+    return file
+
+
+def first_lot() -> dict[str, str]:
+    return check.rows(EXAMPLE / "lots.csv")[0]
+
+
+def test_trades_that_sell_more_than_there_is_are_broken_and_have_no_gap(tmp_path: Path) -> None:
+    lot = first_lot()
+    row = f"{lot['symbol']},sell,{float(lot['quantity']) * 2},{lot['lot_id']}"
+    code, told = run(EXAMPLE, "--out", tmp_path / "out", "--trades", trades_file(tmp_path, row), "--json")
+    (summary,) = json.loads(told)["problems"]
+    assert code == 3
+    assert summary["status"] == "broken"
+    assert "sells more than a lot holds" in summary["door"]["broken"]
+    assert summary["gap_bps"] is None
+    assert summary["lower_bound"] is None
+    code, told = run(EXAMPLE, "--out", tmp_path / "out", "--trades", trades_file(tmp_path, row))
+    assert "it sells more than a lot holds" in told
+
+
+def test_an_empty_trades_file_is_to_hold(tmp_path: Path) -> None:
+    run(EXAMPLE, "--out", tmp_path / "out", "--trades", trades_file(tmp_path))
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["n_trades"] == 0
+    assert summary["objective"] == pytest.approx(summary["hold_objective"], abs=1e-9)
+
+
+def test_mistakes_of_a_trades_file_are_told_at_their_lines(tmp_path: Path) -> None:
+    lot = first_lot()
+    other = next(
+        row["symbol"] for row in check.rows(EXAMPLE / "assets.csv") if row["symbol"] != lot["symbol"]
+    )
+    file = trades_file(
+        tmp_path,
+        f"{lot['symbol']},sell,1,",
+        f"{lot['symbol']},sell,1,nothing",
+        f"{other},sell,1,{lot['lot_id']}",
+        f"{lot['symbol']},buy,1,{lot['lot_id']}",
+        "NONE,buy,1,",
+        f"{lot['symbol']},hold,1,",
+        f"{lot['symbol']},buy,-1,",
+    )
+    with pytest.raises(BadFileError) as caught:
+        run(EXAMPLE, "--out", tmp_path / "out", "--trades", file)
+    assert {row.line for row in caught.value.rows} == set(range(2, 9))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_backend_of_the_page_decides_and_is_certified(tmp_path: Path) -> None:
+    program = EXAMPLE.parents[1] / "backend-example" / "nearer.py"
+    command = f"{sys.executable} {program}"
+    code, _ = run(EXAMPLE, "--out", tmp_path / "out", "--backend-command", command)
+    assert code == 0
+    summary = check.judge(EXAMPLE, tmp_path / "out")
+    assert summary["door"]["reply"] == "taken"
+    assert summary["objective"] > summary["door"]["own_objective"]
+
+
+def test_our_own_answer_stands_when_a_backend_fails(tmp_path: Path) -> None:
+    run(EXAMPLE, "--out", tmp_path / "own")
+    code, told = run(EXAMPLE, "--out", tmp_path / "out", "--backend-command", "false")
+    assert code == 3
+    assert "does not stand: ours does" in told
+    assert (tmp_path / "own" / "trades.csv").read_text() == (tmp_path / "out" / "trades.csv").read_text()
+    summary = check.judge(EXAMPLE, tmp_path / "out")
+    assert summary["status"] == "solved"
+    assert summary["door"]["reply"] == "failed"
+    assert summary["door"]["found"] == "it ended with 1: and said nothing"
+
+
+def test_ways_that_exclude_one_another_are_refused(tmp_path: Path) -> None:
+    file = trades_file(tmp_path)
+    with pytest.raises(UsageError, match="give one of"):
+        run(EXAMPLE, "--out", tmp_path / "out", "--trades", file, "--backend-command", "true")
+    with pytest.raises(UsageError, match="belong to one problem"):
+        run(EXAMPLE, tmp_path, "--out", tmp_path / "out", "--trades", file)
+    with pytest.raises(UsageError, match="no backend 'nobody'"):
+        run(EXAMPLE, "--out", tmp_path / "out", "--backend", "nobody")
+
+
+def test_the_audit_runs_without_us_and_agrees(tmp_path: Path) -> None:
+    """A Python that cannot import Allotment solves it; a cost that was tampered with is found."""
+    pytest.importorskip("cvxpy")
+    run(EXAMPLE, "--out", tmp_path / "out", "--audit")
+    audit = [sys.executable, "-c", f"{NO_ALLOTMENT}runpy.run_path('audit.py', run_name='__main__')"]
+    done = subprocess.run(audit, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "they agree" in done.stdout
+    with np.load(tmp_path / "out" / "audit.npz") as arrays:
+        changed = dict(arrays) | {"our_objective": arrays["our_objective"] - 1e-5}
+    np.savez(tmp_path / "out" / "audit.npz", **changed)
+    done = subprocess.run(audit, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "they do not agree" in done.stdout
+
+
+NO_ALLOTMENT = """
+import runpy, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] == 'allotment':
+            raise ImportError('not here')
+sys.meta_path.insert(0, Refuse())
+"""

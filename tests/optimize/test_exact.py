@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from allotment.optimize.exact import Exact, solve_exact
+from allotment.optimize.backend import Reply, consider
+from allotment.optimize.exact import Exact, backend, solve_exact
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, join, make_problems
 from allotment.optimize.reference import Side, solve_reference
 from allotment.optimize.synthetic import PROFILE_A, synthetic_problems, synthetic_world
-from allotment.optimize.tangled import Feature, with_year
+from allotment.optimize.tangled import Feature, random_problem, with_year
 
 pytest.importorskip("pyscipopt")
 
@@ -229,3 +230,15 @@ def test_without_steps_it_is_what_clarabel_finds_on_the_same_sides() -> None:
     sides = np.where(sold > 0.0, Side.SELL, np.where(exact.bought > 0.0, Side.BUY, Side.HOLD))
     reference = solve_reference(world.market, problem, sides.astype(np.int8))
     assert exact.objective == pytest.approx(reference.objective, abs=1e-7)
+
+
+def test_as_a_backend_its_trades_and_its_bound_are_certified() -> None:
+    """Whole shares and two accounts among the features; SCIP's zero is not ours."""
+    features = [Feature.GROUPS, Feature.TICKETS, Feature.TRADE_MIN, Feature.WHOLE_SHARES, Feature.SECTORS]
+    for seed, n_accounts in ((1, 1), (2, 2), (3, 1)):
+        drawn = np.random.default_rng(seed)
+        market, problem = random_problem(drawn, 5, n_accounts=n_accounts, features=features)
+        made = consider(market, problem, backend)
+        assert made.replies[0] in {Reply.TAKEN, Reply.DEARER}, made.certified.broken
+        assert not made.claims_false_bound[0]
+        assert (made.certified.solutions.gap <= made.own.gap + 1e-6).all()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from allotment.optimize import SolveOptions, solve_batch, solve_one
-from allotment.optimize.reference import Side, sides_of, solve_reference
+from allotment.optimize.backend import Reply, consider
+from allotment.optimize.reference import Side, backend, sides_of, solve_reference
 from allotment.optimize.synthetic import PROFILE_A, PROFILE_B, synthetic_problems, synthetic_world
 
 pytest.importorskip("cvxpy")
@@ -56,9 +57,21 @@ def test_the_certificate_brackets_the_best_of_all_sides() -> None:
         problem = synthetic_problems(world, profile, 1, rng)
         best = min(
             solve_reference(world.market, problem, np.array(sides, np.int8)).objective
-            for sides in product(Side, repeat=4)
+            for sides in product((Side.HOLD, Side.SELL, Side.BUY), repeat=4)
         )
         answer = solve_one(world.market, problem, options=SolveOptions(gap_bps=0.0, solves_max=30))
         assert answer.lower_bound[0] <= best + 1e-8
         assert best <= answer.objective[0] + 1e-8
         assert answer.objective[0] <= best + answer.gap[0] + 1e-8
+
+
+def test_as_a_backend_its_answers_stand_and_are_worth_what_a_choice_without_search_is() -> None:
+    rng = np.random.default_rng(22)
+    for profile in (PROFILE_A, PROFILE_B):
+        sizes = profile._replace(n_names=60, n_lots=180, n_factors=6)
+        world = synthetic_world(60, 6, rng)
+        problems = synthetic_problems(world, sizes, 3, rng)
+        made = consider(world.market, problems, backend)
+        assert made.replies == (Reply.TAKEN,) * 3, made.certified
+        assert (made.stands.objective < made.own.hold_objective).all()
+        assert (made.stands.gap >= made.own.gap - 1e-7).all()

@@ -54,7 +54,8 @@ def bench(
             output.console.print_json(json.dumps(result))
         output.console.print(f"\nWritten to {out}/", style="dim")
 
-    output.emit(head | results, as_json=as_json, show=show)
+    only = results[names[0]] if len(names) == 1 else {}  # of one benchmark, its figures on top as well
+    output.emit(head | only | results, as_json=as_json, show=show)
 
 
 def _peak_memory_gb() -> float:

@@ -168,7 +168,7 @@ def _show(done: list[dict[str, Any]]) -> None:
         told += f" → {entry['out']}"
         output.console.print(told, markup=False, highlight=False, soft_wrap=True)
         for line in _door_lines(entry.get("door")):
-            output.console.print(f"  {line}", markup=False, highlight=False, style="yellow")
+            output.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True, style="yellow")
         for one in entry["relaxed"]:
             told = f"  relaxed {one['constraint']} by {one['amount']:.6f}, at {one['price']:g} a unit"
             output.console.print(told, markup=False, highlight=False, style="yellow")
@@ -183,7 +183,7 @@ def _door_lines(door: Mapping[str, Any] | None) -> list[str]:
         lines.append(door["found"])
     if door["claims_false_bound"]:
         lines.append("it claims a bound above what trades cost that keep every rule; ours is used")
-    stands = (
-        "stands" if door["reply"] == "taken" or door["made_by"] == "file" else "does not stand: ours does"
-    )
-    return [f"the answer of {door['made_by']} ({door['reply']}) {stands}", *lines]
+    if door["made_by"] == "file":
+        return lines or ["the trades of the file keep every rule"]
+    stands = "stands" if door["reply"] == "taken" else "does not stand: ours does"
+    return [f"the answer of {door['made_by']} {stands} ({door['reply']})", *lines]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize.checker import judge
+from allotment.optimize.peers import PEERS, compare
 from allotment.optimize.problem import SolveOptions
 from allotment.optimize.solution import Status
 from allotment.optimize.solve import solve_batch
@@ -28,6 +29,8 @@ from allotment.optimize.variants import (
 
 _SEED = 2026
 _BPS = 1e4
+_QUANTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)  # percent, of the gaps of a profile
+_PEER_ACCOUNTS = 20
 _SMALL_A = PROFILE_A._replace(trade_bps_min=0.0, trade_usd_min=100.0, cash_band=(0.0, 0.01))
 
 _HOUSEHOLD = PROFILE_A._replace(cash_band=(0.0, 0.001))
@@ -62,16 +65,24 @@ PROFILES: Mapping[str, Bench] = {
 
 
 def bench(
-    clock: Callable[[], float], *, profiles: Mapping[str, Bench] = PROFILES, judged: int = 10
+    clock: Callable[[], float],
+    *,
+    profiles: Mapping[str, Bench] = PROFILES,
+    judged: int = 10,
+    peer_accounts: int = _PEER_ACCOUNTS,
 ) -> dict[str, Any]:
-    """One block per profile; the figures of profile A also stand at the top.
+    """One block per profile; the figures of profile A and the ratios to peers also stand at the top.
 
     clock: seconds that only grow. judged: answers per profile whose rules, cost and bound are
     recomputed by `checker`; a difference raises AssertionError.
     """
     blocks = {name: _block(clock, *asked, judged) for name, asked in profiles.items()}
-    head = dict(blocks.get("A", {}))
-    return head | {"threads": 1, "seed": _SEED, "profiles": blocks}
+    rng = np.random.default_rng(_SEED)
+    world = synthetic_world(PROFILE_A.n_names, PROFILE_A.n_factors, rng)
+    problems = synthetic_problems(world, PROFILE_A, peer_accounts, rng)
+    peers = compare(clock, world.market, problems)
+    head = dict(blocks.get("A", {})) | {f"ratio_{name}": peers.get(f"ratio_{name}") for name in PEERS}
+    return head | {"threads": 1, "seed": _SEED, "profiles": blocks, "peers": peers}
 
 
 def _block(
@@ -110,6 +121,8 @@ def _block(
         "milliseconds_per_problem": round(1e3 * seconds / problems.n_joint, 3),
         "gap_bps_median": round(float(np.median(gap)), 4),
         "gap_bps_p99": round(float(np.percentile(gap, 99)), 4),
+        "gap_bps_quantiles": {str(q): round(float(np.percentile(gap, q)), 5) for q in _QUANTILES},
+        "judged": min(judged, problems.n_joint),
         "gap_bps_max": round(float(gap.max()), 4),
         "relaxed": int(np.sum(answers.status == Status.RELAXED)),
         "trades_mean": round(float(traded.sum()) / n_accounts, 1),

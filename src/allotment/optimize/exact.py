@@ -16,9 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from allotment.optimize.backend import Proposed
+from allotment.optimize.certify import Trades
 from allotment.optimize.exact_costs import household_costs
-from allotment.optimize.exact_trades import PERCENT, Trades, declare_trades
+from allotment.optimize.exact_trades import PERCENT, declare_trades
+from allotment.optimize.exact_trades import Trades as TradeVariables
 from allotment.optimize.problem import Market, Problems, SolveOptions
+from allotment.optimize.snap import snap
 from allotment.units import Floats
 
 _SETTINGS = {
@@ -30,6 +34,7 @@ _SETTINGS = {
     "nlhdlr/perspective/enabled": False,
 }
 _DUST = 5e-9  # of weight; the solver's zero
+_CLAIM_MARGIN = 1e-6  # of value; by so much its bound may be wrong
 
 
 class Exact(NamedTuple):
@@ -75,7 +80,7 @@ def solve_exact(
     return _read(scip, problem, trades)
 
 
-def _read(scip: Any, problem: Problems, trades: Trades) -> Exact:
+def _read(scip: Any, problem: Problems, trades: TradeVariables) -> Exact:
     """The best trades found, freed of the solver's dust."""
     n, n_lots = len(problem.held), len(problem.lot_weight)
     name_of_lot = np.repeat(np.arange(n), np.diff(problem.lots_from))
@@ -91,3 +96,14 @@ def _read(scip: Any, problem: Problems, trades: Trades) -> Exact:
     return Exact(
         str(scip.getStatus()), scip.getObjVal() / PERCENT, scip.getDualbound() / PERCENT, weight, sold, bought
     )
+
+
+def backend(market: Market, problems: Problems, options: SolveOptions) -> Proposed:
+    """The backend `scip`: each problem exactly, within a minute, with the bound that SCIP proves."""
+    each = [problems.problems(j, j + 1) for j in range(problems.n_joint)]
+    found = [solve_exact(market, one, options=options) for one in each]
+    sold = np.concatenate([one.sold for one in found])
+    bought = np.concatenate([one.bought for one in found])
+    # Its tolerance is 1e-9 of weight; a price of 10 per unit makes 1e-8 of that.
+    bound = np.array([one.bound for one in found]) - _CLAIM_MARGIN
+    return Proposed(snap(problems, Trades(sold, bought)), bound)
