@@ -65,8 +65,8 @@ def read_trades(data: bytes) -> Proposed:
 
 
 def _only_batch(data: bytes) -> pa.RecordBatch:
-    reader = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
-    schema = pa.ipc.read_schema(_next(reader))
+    stream = pa.ipc.open_stream(data)
+    schema = stream.schema
     known = {*_NEEDED, *_OPTIONAL}
     wanted = pa.list_(pa.float64())
     for field in schema:
@@ -77,10 +77,11 @@ def _only_batch(data: bytes) -> pa.RecordBatch:
     missing = sorted(set(_NEEDED) - set(schema.names))
     if missing or len(set(schema.names)) < len(schema.names):
         raise ValueError(f"it has no column {missing[0]!r}" if missing else "a column stands twice")
-    message = _next(reader)
-    if message.type != "record batch" or _is_compressed(bytes(message.metadata)):
+    messages = pa.ipc.MessageReader.open_stream(pa.py_buffer(data))
+    kinds = (_next(messages), _next(messages))
+    if kinds[1].type != "record batch" or _is_compressed(bytes(kinds[1].metadata)):
         raise ValueError("it is compressed, or not a plain record batch")
-    batch = pa.ipc.read_record_batch(message, schema)
+    batch = stream.read_next_batch()
     if batch.num_rows != 1:
         raise ValueError(f"it has {batch.num_rows} rows, not 1")
     return batch
