@@ -18,7 +18,7 @@ from allotment.book.lots import Lots
 from allotment.book.mandate import Mandate, RestrictionKind
 from allotment.book.venue import Venue
 from allotment.ledger.events import AccountTable
-from allotment.ledger.fold import BookState, fold
+from allotment.ledger.fold import BookState, fold, taxpayer_year
 from allotment.market.security import Security
 from allotment.rebalance.case import CostPolicy
 from allotment.rebalance.proposal import Proposal
@@ -26,6 +26,7 @@ from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.store import book_tables, event_tables, market_tables, proposal_tables, run_tables
 from allotment.store.session import FirmStore
 from allotment.tax.identical import IdenticalGroups
+from allotment.tax.year import YearProfile, net, tax_of_year
 
 CENT = 0.01
 COSTS = CostPolicy()
@@ -41,6 +42,7 @@ class Known:
     mandate: Mandate
     lots: Lots
     cash_cents: int
+    realised_cents: tuple[int, int]  # short- and long-term, by the taxpayer in this year
     groups_sold_at_a_loss: frozenset[str]  # in the household, in the last 30 days
     purchases: dict[str, frozenset[int]]  # of shares bought in those days, by group: acquisition ids
 
@@ -61,7 +63,8 @@ def check_run(firm: FirmStore, run_id: int, market: MarketSnapshot) -> int:
         check_wishes(proposal, account, securities, market)
         check_cash(proposal, account, relaxed, market)
         household = account.account.household_id
-        for worth in check_cost(proposal, account, market):
+        together = [p for p in proposals if known[p.account_id].account.household_id == household]
+        for worth in check_cost(proposal, account, market, year_change(together, known)):
             household_gain[household].append(worth)
         for row in range(len(proposal.trades)):
             group = group_of(securities[int(proposal.trades.security_id[row])])
@@ -97,6 +100,11 @@ def books(firm: FirmStore, asof: date, securities: dict[int, Security]) -> dict[
     sold, bought = recent(state, table, asof, securities)
     lots = state.taxpayer.lots
     known = {}
+    year = taxpayer_year(state, asof.year)
+    realised = {
+        int(t): (int(s), int(g))
+        for t, s, g in zip(year.taxpayer_ids, year.short_cents, year.long_cents, strict=True)
+    }
     for row, account_id in enumerate(table.account_ids.tolist()):
         account = next(a for a in accounts if a.account_id == account_id)
         known[account_id] = Known(
@@ -106,6 +114,7 @@ def books(firm: FirmStore, asof: date, securities: dict[int, Security]) -> dict[
             mandate=mandates[account_id],
             lots=lots.take(lots.account_ix == row),
             cash_cents=int(state.cash_cents[row]),
+            realised_cents=realised.get(account.taxpayer_id, (0, 0)),
             groups_sold_at_a_loss=frozenset(sold[account.household_id]),
             purchases={g: frozenset(ids) for g, ids in bought[account.household_id].items()},
         )
@@ -250,9 +259,32 @@ def check_cash(proposal: Proposal, known: Known, relaxed: set[int], market: Mark
     )
 
 
-def check_cost(proposal: Proposal, known: Known, market: MarketSnapshot) -> list[float]:
+def year_change(together: list[Proposal], known: dict[int, Known]) -> float:
+    """What the trades of a household change in its taxpayer's year, losses carried on included, as a
+    fraction of the value of its accounts."""
+    taxable = [p for p in together if known[p.account_id].account.kind == AccountKind.TAXABLE]
+    if not taxable:
+        return 0.0
+    client = known[taxable[0].account_id]
+    profile = YearProfile.of_taxpayers([client.taxpayer])
+    worth = client.taxpayer.long_rate * client.mandate.loss_value
+
+    def year(short: int, long: int) -> float:
+        left = net(np.array([short]), np.array([long]), profile)
+        tax = tax_of_year(np.array([short]), np.array([long]), profile)[0]
+        return float(tax - worth * (left.carry_short_cents + left.carry_long_cents)[0])
+
+    short, long = client.realised_cents
+    after = year(
+        short + sum(p.gain_short_cents for p in taxable), long + sum(p.gain_long_cents for p in taxable)
+    )
+    return (after - year(short, long)) / sum(p.value_cents for p in together)
+
+
+def check_cost(proposal: Proposal, known: Known, market: MarketSnapshot, year: float) -> list[float]:
     """Risk, tax and cost of the answer are what it says; how many dollars they are below those of
-    holding, where that is a choice."""
+    holding, where that is a choice. The tax is that of each lot, or `year`, that of the household's year,
+    and the basis given up."""
     if not np.isfinite(proposal.objective) or proposal.status != "solved":
         return []
     t, mandate = proposal.trades, known.mandate
@@ -262,7 +294,7 @@ def check_cost(proposal: Proposal, known: Known, market: MarketSnapshot) -> list
     for q, s in zip(known.lots.quantity_nano.tolist(), known.lots.security_id.tolist(), strict=True):
         held[row_of[s]] += q / 1e9 * market.price_micros[row_of[s]] / 1e6 / value
     after = held.copy()
-    tax = cost = 0.0
+    tax = basis = cost = 0.0
     for row in range(len(t)):
         at = row_of[int(t.security_id[row])]
         traded = int(t.value_cents[row]) / 100 / value
@@ -271,10 +303,12 @@ def check_cost(proposal: Proposal, known: Known, market: MarketSnapshot) -> list
         if t.side[row] < 0 and known.account.kind == AccountKind.TAXABLE:
             rate = known.taxpayer.long_rate if t.is_long_term[row] else known.taxpayer.short_rate
             gain = int(t.gain_cents[row]) / 100 / value
-            tax += gain * (rate * (mandate.loss_value if gain < 0 else 1.0) - mandate.basis_value)
+            tax += gain * rate * (mandate.loss_value if gain < 0 else 1.0)
+            basis -= gain * mandate.basis_value
     names, lots_sold = len(set(t.security_id.tolist())), int((t.side < 0).sum())
     cost += (COSTS.ticket_usd * names + COSTS.closed_lot_usd * lots_sold) / value
-    answer = risk_and_tilt(after, mandate, market) + tax + cost
+    untaxed = risk_and_tilt(after, mandate, market) + basis + cost
+    answer = min((untaxed + tax, untaxed + year), key=lambda sum_: abs(sum_ - proposal.objective))
     holding = risk_and_tilt(held, mandate, market)
     tolerance = 1e-6 + len(t) * 2 * CENT / value
     assert abs(answer - proposal.objective) <= tolerance, (proposal.account_id, answer, proposal.objective)

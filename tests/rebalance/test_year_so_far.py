@@ -15,6 +15,7 @@ CLIENT = Taxpayer(taxpayer_id=1, code="T1", household_id=1, short_rate=0.4, long
 def test_a_loss_saves_the_tax_of_the_gain_that_it_meets() -> None:
     year = YearSoFar({1: (0, 10_000_00)})
     assert year.saved_cents(CLIENT, -4_000_00, 0) == 800_00
+    assert year.realised_cents(CLIENT) == (-4_000_00, 10_000_00)
 
 
 def test_the_next_account_goes_on_where_the_last_one_stopped() -> None:

@@ -32,6 +32,9 @@ class CostPolicy:
     ticket_usd: float = 0.5  # per name traded
     closed_lot_usd: float = 0.1  # per lot sold from: one more row of tax paper
     washes: WashPolicy = field(default_factory=WashPolicy)
+    # Taxed lot by lot, trades may be mispriced by so much of the accounts' value before their
+    # taxpayer's year is netted instead: 0 always nets, infinity never does.
+    year_bps_min: float = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ Law: 26 U.S.C. §1091(a) over the household, see docs/law/wash-sale.md; decision
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from allotment.optimize.problem import Market, Problems, join
 from allotment.optimize.solution import Fault, Solutions, Status
 from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
 from allotment.rebalance.decide import Versions, propose
+from allotment.rebalance.joint import Joint
 from allotment.rebalance.outcomes import each_alone
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -75,78 +75,73 @@ def decide(
 ) -> Decisions:
     """A proposal for every account of whole households, or the reason why there is none.
 
-    year: what the taxpayers have realised this year; the trades proposed are added to it.
+    year: what the taxpayers have realised this year; the trades proposed are added to it. Lots are
+    taxed one by one; a household whose year makes that wrong by more than `costs.year_bps_min` is
+    decided again by its year.
     """
     arrays = market_arrays(market)
     decisions = Decisions()
-    households = _prepared(cases, market, costs, decisions)
-    while households:
-        answer = each_alone(*_solved(arrays, households, solve))
+    waiting = _prepared(cases, market, costs, decisions)
+    while waiting:
+        problems = join([joint.problem() for joint in waiting])
+        answer = each_alone(problems, solve(arrays, problems))
         again = []
-        account = names_from = lots_from = 0
-        for household in households:
-            left = []
-            for ready in household:
-                a, account = account, account + 1
-                fault = _fault(answer.status, answer.fault, a)
-                if fault:
-                    _give_up(ready, *fault, decisions)
-                elif answer.status[a] == Status.INVALID:
-                    left.append(ready)  # another account of the household has the fault
-                else:
-                    made = _together(ready, household)
-                    proposal = propose(made, market, answer, a, names_from, lots_from, versions, year)
-                    decisions.proposals.append(proposal)
-                    _look_at(proposal, answer, a, decisions)
-                names_from += len(ready.market_rows)
-                lots_from += len(ready.lots)
-            if left:
-                again.append(left)
-        households = again
+        for j, joint in enumerate(waiting):
+            first, last = int(problems.joint_from[j]), int(problems.joint_from[j + 1])
+            sound = _without_faults(joint, answer, first, decisions)
+            if len(sound) < last - first:
+                again += [Joint(sound)] if sound else []
+                continue
+            problem = problems.problems(j, j + 1)
+            lots_from = problems.lots_from[problems.names_from[first : last + 1]]
+            sold = answer.sold[lots_from[0] : lots_from[-1]]
+            regimes = joint.by_its_year(problem, sold, year, costs.year_bps_min)
+            if regimes is not None:
+                again.append(Joint(joint.accounts, regimes))
+                continue
+            for at, ready in enumerate(joint.as_decided(problem, sold, year)):
+                names_from = int(problems.names_from[first + at])
+                made = propose(
+                    ready, market, answer, first + at, names_from, int(lots_from[at]), versions, year
+                )
+                decisions.proposals.append(made)
+                _look_at(made, answer, first + at, decisions)
+        waiting = again
     return decisions
 
 
 def _prepared(
     cases: Sequence[AccountCase], market: MarketSnapshot, costs: CostPolicy, decisions: Decisions
-) -> list[list[Prepared]]:
+) -> list[Joint]:
     """The accounts that can be decided, by household and account number."""
-    households: dict[int, list[Prepared]] = {}
+    households: dict[int, Joint] = {}
     for case in sorted(cases, key=lambda case: (case.account.household_id, case.account.account_id)):
         try:
             ready = prepare(case, market, costs)
         except DataError as error:
-            account_id = case.account.account_id
-            decisions.exceptions.append(Undecided(account_id=account_id, cause="data", message=str(error)))
+            _give_up(case, "data", str(error), decisions)
             continue
         if ready.value_cents <= 0:
-            _give_up(ready, *_EMPTY, decisions)
+            _give_up(case, *_EMPTY, decisions)
             continue
-        households.setdefault(case.account.household_id, []).append(ready)
+        households.setdefault(case.account.household_id, Joint([])).accounts.append(ready)
     return list(households.values())
 
 
-def _solved(
-    arrays: Market, households: Sequence[Sequence[Prepared]], solve: Solve
-) -> tuple[Problems, Solutions]:
-    """One problem a household, and the answers."""
-    ends = np.cumsum([0] + [len(household) for household in households]).astype(np.int64)
-    problems = join([ready.problem for household in households for ready in household])
-    problems = problems._replace(joint_from=ends, regimes_from=np.zeros(len(ends), np.int64))
-    return problems, solve(arrays, problems)
+def _without_faults(joint: Joint, answer: Solutions, first: int, decisions: Decisions) -> list[Prepared]:
+    """The accounts that can be decided; of the others the cause is told."""
+    sound = []
+    for a, ready in enumerate(joint.accounts, start=first):
+        fault = _fault(answer.status, answer.fault, a)
+        if fault:
+            _give_up(ready.case, *fault, decisions)
+        else:
+            sound.append(ready)
+    return sound
 
 
-def _together(ready: Prepared, household: Sequence[Prepared]) -> Prepared:
-    """An account's decision is made from the facts of all accounts decided with it."""
-    if len(household) == 1:
-        return ready
-    digest = hashlib.sha256(ready.inputs_hash.encode())
-    for other in household:
-        digest.update(other.inputs_hash.encode())
-    return replace(ready, inputs_hash=digest.hexdigest())
-
-
-def _give_up(ready: Prepared, cause: str, message: str, decisions: Decisions) -> None:
-    account_id = ready.case.account.account_id
+def _give_up(case: AccountCase, cause: str, message: str, decisions: Decisions) -> None:
+    account_id = case.account.account_id
     decisions.exceptions.append(Undecided(account_id=account_id, cause=cause, message=message))
 
 

@@ -52,7 +52,9 @@ class Trades:
     basis_cents: Ints  # of the shares sold, 0 for a purchase
     gain_cents: Ints  # value − basis (for a gift at a loss the lower one), before costs, 0 for a purchase
     is_long_term: Codes  # 1 when the gain or loss is long-term
-    tax_cents: Ints  # change in tax as the optimiser prices it, negative when it saves
+    # Change in tax as the optimiser prices it, negative when it saves; where the taxpayer's year is
+    # netted, at the rates of the regime that all sales together lie in.
+    tax_cents: Ints
     cost_cents: Ints  # half-spread
     reason: Codes  # a Reason
     weight_before: Floats  # of the name, fraction of account value

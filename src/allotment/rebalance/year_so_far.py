@@ -17,12 +17,16 @@ class YearSoFar:
         """realised_cents: taxpayer id -> (short, long); a taxpayer not named has realised nothing."""
         self._realised = dict(realised_cents)
 
+    def realised_cents(self, taxpayer: Taxpayer) -> tuple[int, int]:
+        """Short- and long-term net gain so far."""
+        return self._realised.get(taxpayer.taxpayer_id, (0, 0))
+
     def saved_cents(self, taxpayer: Taxpayer, short_cents: int, long_cents: int) -> int:
         """Tax of the year without these gains minus with them, and add them to the year.
 
         Positive when the trades save tax. The client's carry-ins and outside gains count.
         """
-        short, long = self._realised.get(taxpayer.taxpayer_id, (0, 0))
+        short, long = self.realised_cents(taxpayer)
         profile = YearProfile.of_taxpayers([taxpayer])
         without = tax_of_year(np.array([short]), np.array([long]), profile)
         self._realised[taxpayer.taxpayer_id] = (short + short_cents, long + long_cents)
