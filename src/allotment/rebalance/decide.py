@@ -13,6 +13,7 @@ from allotment.optimize.solution import Solutions, Status
 from allotment.rebalance.case import Prepared, gain_cents
 from allotment.rebalance.proposal import Proposal, ProposalState, Reason, Trades
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.washed import washed_claims, washed_losses
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Codes, Floats, Ints, pro_rata, value_cents
 
@@ -66,7 +67,14 @@ def propose(
     losses = trades.gain_cents < 0
     taxable = case.account.kind == AccountKind.TAXABLE
     short = (trades.side < 0) & (trades.is_long_term == 0)
-    gain_short, gain_long = int(trades.gain_cents[short].sum()), int(trades.gain_cents[~short].sum())
+    name = np.searchsorted(market.security_ids[prepared.market_rows], trades.security_id)
+    washed = washed_losses(trades, case.washes, market, prepared.problem.young[name] > 0.0)
+    claims = washed_claims(trades, case.washes, market)
+    allowed = trades.gain_cents + washed
+    gain_short, gain_long = int(allowed[short].sum()), int(allowed[~short].sum())
+    wash_cents = round(float(answer.wash[a]) * prepared.value_cents)
+    # An IRA's purchase may disallow a loss of its owner, too; what was lost counts as short-term.
+    realised = (gain_short + claims, gain_long) if taxable else (claims, 0)
     status = Status(int(answer.status[a]))
     decision = hashlib.sha256(prepared.inputs_hash.encode())
     for field in fields(Trades):
@@ -94,9 +102,9 @@ def propose(
         tracking_error_after=after.tracking_error,
         gain_short_cents=gain_short if taxable else 0,
         gain_long_cents=gain_long if taxable else 0,
-        loss_banked_cents=-int(trades.gain_cents[losses].sum()) if taxable else 0,
-        tax_cents=int(trades.tax_cents.sum()),
-        tax_this_year_saved_cents=year.saved_cents(case.taxpayer, gain_short, gain_long) if taxable else 0,
+        loss_banked_cents=-int(allowed[losses].sum()) if taxable else 0,
+        tax_cents=int(trades.tax_cents.sum()) + wash_cents,
+        tax_this_year_saved_cents=year.saved_cents(case.taxpayer, *realised),
         cost_cents=int(trades.cost_cents.sum()),
         turnover=float(trades.value_cents.sum() / 2 / max(prepared.value_cents, 1)),
         objective=float(answer.objective[a]),

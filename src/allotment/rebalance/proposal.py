@@ -97,10 +97,10 @@ class Proposal:
     drift_after: float
     tracking_error_before: float  # annual
     tracking_error_after: float
-    gain_short_cents: int  # net, of this proposal
+    gain_short_cents: int  # net, of this proposal, what young shares wash left out
     gain_long_cents: int
-    loss_banked_cents: int  # sum of the losses of the lots sold at a loss, positive
-    tax_cents: int  # as priced in the objective
+    loss_banked_cents: int  # sum of the losses of the lots sold at a loss, positive, less what is washed
+    tax_cents: int  # as priced in the objective, washes included
     # Tax of the taxpayer's year without this account's trades minus with them, given the year's
     # sales so far and the trades of the taxpayer's accounts that were decided before this one.
     tax_this_year_saved_cents: int
