@@ -16,11 +16,11 @@ from allotment.optimize.measures import price_kinds, rebuild
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.risk_limit import (
     climb_limits,
-    in_regime,
     meet_limits,
     priced,
     start_limits,
     te_square,
+    with_constants,
 )
 from allotment.optimize.rounding import round_answer, rounded_cost, take_answer
 from allotment.optimize.settle import evaluate, write_trades
@@ -124,7 +124,8 @@ def _solve(
         if shape.n_regimes:
             regime = shape.first_regime + case
             set_regime(shape, problem, work, regime)
-            shape = in_regime(shape, problem.regime_constant[regime])
+            constant = problem.regime_constant[regime]
+            shape = with_constants(shape, constant, constant)
         found = _search(shape, work, market.loadings, options, start, best)
         solves += found.n_solves
         bound = min(bound, found.bound)
@@ -199,7 +200,7 @@ def _meet_and_round(shape: Shape, work: Workspace, table: Floats, te_price: floa
     room = _ROOM
     accounts, answer = work.accounts, work.answer
     for _ in range(_LIMIT_TRIALS):
-        shape, _ = meet_limits(shape, work, table, te_price, room)
+        shape = meet_limits(shape, work, table, te_price, room)
         price_kinds(shape, work, answer.theta)
         _round(shape, work, table)
         take_answer(shape, work, table)

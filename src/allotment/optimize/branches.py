@@ -15,13 +15,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from allotment.compiled import hidden, inner, part
-from allotment.optimize.curves import BUY, SELL, piece_minimum
-from allotment.optimize.dual import copy_to, maximise, minima
+from allotment.optimize.curves import piece_minimum
+from allotment.optimize.dual import copy_to, minima, solve_chosen
 from allotment.optimize.flips import best_flips
 from allotment.optimize.linear import factorise, solve_lower
 from allotment.optimize.load import LINEAR, TRADES
 from allotment.optimize.measures import charged_for, measure
 from allotment.optimize.minima import chosen_minima, group_minimum, name_minimum
+from allotment.optimize.pieces import BUY, SELL
 from allotment.optimize.problem import SolveOptions
 from allotment.optimize.workspace import (
     CANDIDATES_MAX,
@@ -35,8 +36,6 @@ from allotment.optimize.workspace import (
 )
 from allotment.units import Floats, Index
 
-_FIXED_STEPS = 25
-_FIXED_TOLERANCE = 1e-16
 _FIRST_THRESHOLD = 1e-5  # excess of candidates before a gap is known
 _WORTH = 1e-9  # a smaller improvement is not worth another solve
 
@@ -309,7 +308,7 @@ def search(
     # The relaxed maximum often sits on a kink, so its minimisers are mended before the first solve.
     propose(shape, work, table, _FIRST_THRESHOLD)
     while solves < options.solves_max:
-        maximise(shape, work, table, False, _FIXED_STEPS, _FIXED_TOLERANCE)
+        solve_chosen(shape, work, table)
         solves += 1
         trial = answer_cost(shape, work)
         improved = trial < cost - _WORTH

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.branches import Found, answer_cost, keep, keep_bound
-from allotment.optimize.curves import EITHER, piece_minimum
-from allotment.optimize.dual import copy_to, maximise
+from allotment.optimize.curves import piece_minimum
+from allotment.optimize.dual import copy_to, maximise, solve_chosen
 from allotment.optimize.load import TRADES
 from allotment.optimize.measures import measure
+from allotment.optimize.pieces import EITHER
 from allotment.optimize.workspace import Brackets, Multipliers, Shape, Workspace
 from allotment.units import Floats
 
 _RELAXED_STEPS = 8
 _RELAXED_TOLERANCE = 1e-9
-_FIXED_STEPS = 25
-_FIXED_TOLERANCE = 1e-16
 _ROUNDS = 16
 _FIRST_PRICE = 1e-6
 _CLOSE = 0.004  # share of the end by which a priced count may stay inside it
@@ -97,7 +96,7 @@ def undo_counts(shape: Shape, work: Workspace, table: Floats, found: Found) -> F
         state.chosen[i] = answer.piece[i]
     copy_to(m.theta, answer.theta, shape.size)
     for _ in range(_REPAIRS):
-        maximise(shape, work, table, False, _FIXED_STEPS, _FIXED_TOLERANCE)
+        solve_chosen(shape, work, table)
         solves += 1
         trial = answer_cost(shape, work)
         if trial < cost:

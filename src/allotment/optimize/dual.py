@@ -36,6 +36,8 @@ from allotment.units import Floats
 
 _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
+_CHOSEN_STEPS = 25
+_CHOSEN_TOLERANCE = 1e-16
 
 
 @inner
@@ -247,6 +249,12 @@ def maximise(
             break
         height = climbed
     return height
+
+
+@hidden
+def solve_chosen(shape: Shape, work: Workspace, table: Floats) -> None:
+    """The optimum over the chosen pieces, as far as floats go."""
+    maximise(shape, work, table, False, _CHOSEN_STEPS, _CHOSEN_TOLERANCE)
 
 
 @part

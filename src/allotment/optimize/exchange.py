@@ -8,8 +8,8 @@ exchanged for shares of the other, at the least cost per unit, until the row hol
 from __future__ import annotations
 
 from allotment.compiled import hidden, inner, part
-from allotment.optimize.curves import DUST, SELL
 from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, TAX
+from allotment.optimize.pieces import DUST, SELL
 from allotment.optimize.relief import leaving
 from allotment.optimize.rounding import row_excess
 from allotment.optimize.workspace import Lots, Shape, Workspace

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from allotment.compiled import hidden, inner
-from allotment.optimize.curves import BUY, DUST, SELL, STEP_DUST, TINY_STEP, piece_cost, piece_minimum
+from allotment.optimize.curves import piece_cost, piece_minimum
 from allotment.optimize.dual import multiplier_terms, prices
 from allotment.optimize.measures import price_kinds
+from allotment.optimize.pieces import BUY, DUST, SELL, STEP_DUST, TINY_STEP
 from allotment.optimize.workspace import Curves, Names, Shape, Workspace
 from allotment.units import Floats
 

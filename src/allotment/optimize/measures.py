@@ -8,7 +8,7 @@ and what is held, in the order in which lots leave.
 from __future__ import annotations
 
 from allotment.compiled import hidden, inner
-from allotment.optimize.curves import DUST, build_pieces
+from allotment.optimize.curves import build_pieces
 from allotment.optimize.load import (
     BIG,
     GAIN,
@@ -20,6 +20,7 @@ from allotment.optimize.load import (
     TRADES,
     TURNOVER,
 )
+from allotment.optimize.pieces import DUST
 from allotment.optimize.relief import leaving, price_lots, sort_lots
 from allotment.optimize.workspace import (
     Accounts,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from allotment.compiled import inner
-from allotment.optimize.curves import BUY, SELL, walk
+from allotment.optimize.curves import walk
+from allotment.optimize.pieces import BUY, SELL
 from allotment.optimize.workspace import Curves, Names, Shape, State
 from allotment.units import Floats
 

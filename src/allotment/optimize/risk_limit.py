@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 from allotment.compiled import hidden, inner, part
-from allotment.optimize.branches import answer_cost, keep
+from allotment.optimize.branches import keep
 from allotment.optimize.counts import climb
-from allotment.optimize.dual import copy_to, maximise
+from allotment.optimize.dual import copy_to, solve_chosen
 from allotment.optimize.hessian import start_hessian
 from allotment.optimize.load import price_risk
 from allotment.optimize.workspace import Shape, Workspace
@@ -25,13 +25,11 @@ _CLOSE = 1e-3  # share of the limit by which the relaxed tracking error may miss
 _SOLVES = 14
 _ROOM = 2e-6  # share of the limit left for rounding
 _POWER = 1.5  # tracking error falls about as κ to the power −2/3
-_FIXED_STEPS = 25
-_FIXED_TOLERANCE = 1e-16
 
 
 @inner
-def with_constant(shape: Shape, constant: float) -> Shape:
-    """The same problem with another constant."""
+def with_constants(shape: Shape, regime_constant: float, constant: float) -> Shape:
+    """The same problem with other constants."""
     return Shape(
         shape.n,
         shape.n_accounts,
@@ -43,26 +41,7 @@ def with_constant(shape: Shape, constant: float) -> Shape:
         shape.has_limit,
         shape.n_regimes,
         shape.first_regime,
-        shape.regime_constant,
-        constant,
-    )
-
-
-@inner
-def in_regime(shape: Shape, constant: float) -> Shape:
-    """The same problem in a regime of the year."""
-    return Shape(
-        shape.n,
-        shape.n_accounts,
-        shape.n_groups,
-        shape.k,
-        shape.size,
-        shape.has_kinds,
-        shape.has_counts,
-        shape.has_limit,
-        shape.n_regimes,
-        shape.first_regime,
-        constant,
+        regime_constant,
         constant,
     )
 
@@ -77,7 +56,7 @@ def priced(shape: Shape, work: Workspace) -> Shape:
             over = accounts.risk_price[a] - accounts.own_risk_price[a]
             constant -= 0.5 * over * accounts.te_max[a] * accounts.te_max[a]
     start_hessian(shape, work)
-    return with_constant(shape, constant)
+    return with_constants(shape, shape.regime_constant, constant)
 
 
 @hidden
@@ -175,11 +154,9 @@ def climb_limits(
 
 
 @part
-def meet_limits(
-    shape: Shape, work: Workspace, table: Floats, te_price: float, room: float
-) -> tuple[Shape, float]:
-    """With the answer's branches fixed, bring each account onto its limit less a share `room`;
-    returns the problem at the last κ and the Lagrangian cost of the answer, which is kept."""
+def meet_limits(shape: Shape, work: Workspace, table: Floats, te_price: float, room: float) -> Shape:
+    """With the answer's branches fixed, bring each account onto its limit less a share `room`; the
+    answer is kept. Returns the problem at the last κ."""
     accounts, state, answer = work.accounts, work.state, work.answer
     for i in range(shape.n):
         state.chosen[i] = answer.piece[i]
@@ -188,7 +165,7 @@ def meet_limits(
     _forget(shape, work)
     shape = priced(shape, work)
     for trial in range(_SOLVES):
-        maximise(shape, work, table, False, _FIXED_STEPS, _FIXED_TOLERANCE)
+        solve_chosen(shape, work, table)
         moved = False
         keep(shape, work)
         for a in range(shape.n_accounts):
@@ -199,4 +176,4 @@ def meet_limits(
         if not moved:
             break
         shape = priced(shape, work)
-    return shape, answer_cost(shape, work)
+    return shape

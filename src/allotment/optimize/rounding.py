@@ -11,10 +11,11 @@ import math
 
 from allotment.compiled import hidden, inner
 from allotment.optimize.branches import row_costs
-from allotment.optimize.curves import DUST, EITHER, STEP_DUST, TINY_STEP, limit_excess, piece_cost
+from allotment.optimize.curves import piece_cost
 from allotment.optimize.dual import values
 from allotment.optimize.load import BIG, HOLDINGS, LINEAR
 from allotment.optimize.measures import charged_for, measure, measure_all
+from allotment.optimize.pieces import DUST, EITHER, STEP_DUST, TINY_STEP, limit_excess
 from allotment.optimize.workspace import Answer, Curves, Multipliers, Names, Shape, Workspace
 from allotment.units import Floats
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from allotment.compiled import hidden
-from allotment.optimize.curves import limit_excess
 from allotment.optimize.dual import values
 from allotment.optimize.load import (
     BIG,
@@ -18,6 +17,7 @@ from allotment.optimize.load import (
     TURNOVER,
 )
 from allotment.optimize.measures import sum_rows
+from allotment.optimize.pieces import limit_excess
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.rounding import row_excess
 from allotment.optimize.solution import Solutions
