@@ -35,6 +35,7 @@ COLUMNS = {
     Feature.IN_ORDER: ("in_order",),
     Feature.TE_MAX: ("te_max",),
     Feature.BIG: ("big_from",),
+    Feature.REBUYS: ("may_rebuy",),
 }
 KINDS = {
     Feature.SECTORS: {RowKind.LINEAR},

@@ -16,6 +16,7 @@ import numpy as np
 
 from allotment.feeds.problem_folder import FileLots, ProblemFolder, Washes
 from allotment.feeds.problem_toml import ProblemTerms
+from allotment.optimize.cash_band import with_room_for_a_step
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, make_problems
 from allotment.tax.holding_period import first_long_term_day
 from allotment.units import Bools, Floats, Ints, as_day
@@ -113,7 +114,7 @@ def _columns(given: ProblemFolder) -> ProblemColumns:
             assets.specific_variance,
             np.arange(n, dtype=np.int32),  # no column names share classes: each symbol is alone
         ),
-        problem=problem,
+        problem=with_room_for_a_step(problem),
         lot_rows=priced.rows,
         row_names=row_names,
         value_usd=value,

@@ -49,7 +49,7 @@ def files(found: Answer) -> dict[str, str]:
 
 def summary(found: Answer) -> dict[str, Any]:
     """Status, cost, bound and what was relaxed; fractions of account value unless a name says usd."""
-    value = float(found.columns.value_usd)
+    value, columns = float(found.columns.value_usd), found.columns.problem
     parts = terms(found)
     objective = sum(parts.values()) if found.status != Status.EMPTY else math.nan
     bound = float(found.solution.lower_bound[0])
@@ -70,6 +70,7 @@ def summary(found: Answer) -> dict[str, Any]:
         "turnover": _turnover(found),
         "cash_after": cash_usd / value if value > 0 else 0.0,
         "cash_after_usd": cash_usd,
+        "cash_band": [float(end[0]) for end in (columns.cash_min, columns.cash_max)],
         "value_usd": value,
         "gain_short_usd": gains[False] * value,
         "gain_long_usd": gains[True] * value,
@@ -136,8 +137,8 @@ def _beyond(found: Answer) -> list[Relaxation]:
     problem, given, weight = found.columns.problem, found.given.terms, found.weight
     cash, limit = 1.0 - float(weight.sum()), OPTIONS.limit_price
     made = [
-        Relaxation("account.cash_min", given.cash_min - cash, OPTIONS.cash_price),
-        Relaxation("account.cash_max", cash - given.cash_max, OPTIONS.cash_price),
+        Relaxation("account.cash_min", float(problem.cash_min[0]) - cash, OPTIONS.cash_price),
+        Relaxation("account.cash_max", cash - float(problem.cash_max[0]), OPTIONS.cash_price),
     ]
     for i, symbol in enumerate(found.given.assets.symbols):
         below, above = problem.weight_min[i] - weight[i], weight[i] - problem.weight_max[i]

@@ -37,6 +37,7 @@ def judge(market: Any, problems: Any, solutions: Any, j: int, options: Any) -> V
     of_lot = np.repeat(np.arange(len(w)), np.diff(p.lots_from))
     group = market.group_ix[p.asset_ix]
     broken = broken_rules(market, p, w, bought, sold)
+    p = p._replace(may_rebuy=_rebuyable(p, account, of_lot))
     objective, gains = 0.0, np.zeros(3)
     joint = np.zeros(len(p.row_kind))
     for a in range(p.n_accounts):
@@ -73,6 +74,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
     traded, closed = out + bought, (w <= 1e-12) & (p.held > 0)
     steps = np.divide(w - p.held, p.step, out=np.zeros(len(w)), where=p.step > 0)
     barred = p.lot_is_loss & ((p.young > 0) & np.isinf(p.young_cost))[of_lot]
+    least = np.maximum(p.trade_min[account] - 1e-10, 0.0)
     loss_sold = group[np.unique(of_lot[(sold > 0) & p.lot_is_loss])]
     before = np.concatenate([[False], (sold < p.lot_weight - 1e-12)[:-1] & (of_lot[:-1] == of_lot[1:])])
     small = (traded > 0) & ~closed & (w < p.holding_min[account] - 1e-10)
@@ -85,6 +87,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
         "is short": w < 0,
         "buys a blocked name": (bought > 0) & (~p.may_buy | ((p.wash_exposed > 0) & np.isinf(p.wash_cost))),
         "sells a loss and buys its group": np.isin(group[bought > 0], loss_sold),
+        "sells what it buys": (bought > 0) & (out > 0) & (~_rebuyable(p, account, of_lot) | (out < least)),
         "trades less than the smallest trade": (traded > 0)
         & (traded < p.trade_min[account] - 1e-10)
         & ~closed,
@@ -92,6 +95,15 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
         "trades a fraction of a step": (np.abs(steps - np.round(steps)) * p.step > 1e-10) & ~closed,
     }
     return tuple(rule for rule, cases in rules.items() if np.any(cases))
+
+
+def _rebuyable(p: Any, account: Any, of_lot: Any) -> Any:
+    """Names whose lots at a gain may be sold and bought back at once."""
+    step = p.step[of_lot]
+    steps = p.lot_weight / np.where(step > 0, step, 1.0)
+    odd = (step >= 1e-7) & ~p.lot_is_loss & (np.abs(steps - np.round(steps)) > 1e-7)
+    whole = np.bincount(of_lot, odd, minlength=len(p.held)) == 0
+    return p.may_rebuy & p.may_buy & (p.wash_exposed == 0) & ~p.in_order[account] & whole
 
 
 def _account_cost(
@@ -207,6 +219,29 @@ def _sales(p: Any, i: int, a: int, price: Any, lots: Any, losses: bool) -> list[
     return ways
 
 
+def _rebuys(p: Any, i: int, lots: Any, price: Any, least: float, spread: float) -> list[tuple[float, Any]]:
+    """Corners (weight left, cost) from the most bought down: lots at a gain worth it are sold to be bought
+    back, at least the smallest trade; none when there is less."""
+    if p.step[i] >= 1e-7:
+        least = math.ceil(least / p.step[i] - 1e-7) * p.step[i]
+    sold, cost, corners = 0.0, 0.0, []
+    for x in lots:
+        size = p.lot_weight[x]
+        back = size if price[x] + spread < 0 else min(size, max(least - sold, 0.0))
+        sold, cost = sold + back, cost + back * price[x]
+        if size > back:
+            corners.append((size - back, price[x]))
+    if not (p.may_rebuy[i] and len(lots)) or sold < least - 1e-12:
+        return []
+    most = max(p.held[i], p.weight_max[i]) + 1.0
+    edge = p.held[i] - sold
+    found = [(most, cost + spread * (most - edge)), (edge, cost)]
+    for size, rate in corners:
+        edge, cost = edge - size, cost + size * rate
+        found.append((0.0 if abs(edge) < 1e-12 else edge, cost))
+    return found
+
+
 def _name_minimum(
     p: Any, i: int, a: int, q: float, d: Any, share: float, charge: Any, year: Any, losses: bool, limit: float
 ) -> float:
@@ -261,10 +296,14 @@ def _name_minimum(
         whole = len(corners) > len(lots) and held - end >= max(least, 1e-12)
         if excess and whole and (end <= 0.0 or end >= p.holding_min[a]):
             at(end, trade + share * fee + cost + share * limit * float(_excess(end, low, high)))
+    spread = share * p.half_spread[i] + charge[TURNOVER] / 2
     if not losses and p.may_buy[i] and not (p.wash_exposed[i] > 0 and math.isinf(p.wash_cost[i])):
+        gains = lots[~p.lot_is_loss[lots]]
+        back = _rebuys(p, i, gains[np.argsort(price[gains], kind="stable")], price, least, spread)
+        for one, two in pairwise(back):
+            stretch(two[0], one[0], one, two, trade)
         wash = share * p.wash_cost[i] if p.wash_exposed[i] > 0 else 0.0
         edge, most = min(held + p.wash_exposed[i], max(held, high)), max(held, high)
-        spread = share * p.half_spread[i] + charge[TURNOVER] / 2
         start, middle = (held, 0.0), (edge, (spread + wash) * (edge - held))
         stretch(held + least, edge, start, middle, trade)
         stretch(

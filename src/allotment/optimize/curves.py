@@ -70,14 +70,19 @@ def _write(
     low, high, held = plan.low[planned], plan.high[planned], name.held
     big = plan.big[planned]
     cost = plan.fixed[planned] + big * high
-    if high > held:
+    again = -1.0
+    if plan.again[planned] >= 0.0:
+        again, proceeds = _sold_again(lots, leave, i, plan.again[planned], buying)
+        cost += proceeds
+    bottom = held - max(again, 0.0)  # purchases begin here
+    if high > bottom:
         slope = buying
-        cost += slope * (high - held)
+        cost += slope * (high - bottom)
         if name.exposed > 0.0:
             cost += names.wash_cost[i] * min(name.exposed, high - held)
             slope += names.wash_cost[i] if high - held <= name.exposed + DUST else 0.0
         if high > low:
-            curves.segment_low[segment] = max(held, low)
+            curves.segment_low[segment] = max(bottom, low)
             curves.segment_slope[segment] = slope + big
             segment += 1
     position = held
@@ -88,8 +93,8 @@ def _write(
         rate = leave.price[x]
         end = position - leave.weight[x]
         # What lies above the high end is sold in the whole piece: part of its cost.
-        cost += rate * max(0.0, position - max(end, high))
-        if end < high and low < high:
+        cost += rate * max(0.0, min(position, bottom) - max(end, high))
+        if end < min(high, bottom) and low < high:
             curves.segment_low[segment] = max(end, low)
             curves.segment_slope[segment] = big - rate
             segment += 1
@@ -100,7 +105,23 @@ def _write(
     curves.mode[piece] = plan.mode[planned]
     curves.losses[piece] = losses
     curves.washed[piece] = plan.washed[planned]
+    curves.again[piece] = again
     return segment
+
+
+@hidden
+def _sold_again(lots: Lots, leave: Leaving, i: int, least: float, buying: float) -> tuple[float, float]:
+    """Weight of lots at a gain that are worth selling to buy them back, or `least`; and their price."""
+    sold, cost = 0.0, 0.0
+    for x in range(leaving(lots, leave, i, 0.0, 0.0, False)):
+        price, weight = leave.price[x], leave.weight[x]
+        if price + buying >= 0.0:
+            weight = min(weight, least - sold)
+            if weight <= 0.0:
+                break
+        sold += weight
+        cost += price * weight
+    return sold, cost
 
 
 @inner

@@ -43,7 +43,7 @@ def _name_costs(scip: Any, problem: Problems, trades: Trades, i: int) -> list[An
     costs = [float(problem.lot_tax[lot]) * trades.sold[lot] for lot in usable]
     costs.append(float(problem.half_spread[i]) * (sold + bought))
     costs.append(-float(problem.utility[i]) * trades.weight[i])
-    costs.append(PERCENT * float(problem.ticket_charge[a]) * (trades.sells[i] + trades.buys[i]))
+    costs.append(PERCENT * float(problem.ticket_charge[a]) * trades.trades[i])
     if problem.lot_charge[a] > 0.0:
         for lot in usable:
             touched = scip.addVar(vtype="B")
@@ -95,7 +95,7 @@ def _limit_cost(scip: Any, problem: Problems, trades: Trades, i: int, limit_pric
     holds = scip.addVar(vtype="B")
     sells_all = scip.addVar(vtype="B", ub=float(total > DUST))
     scip.addCons(holds + sells_all <= 1.0)
-    scip.addCons(trades.sells[i] + trades.buys[i] <= 1.0 - holds)
+    scip.addCons(trades.trades[i] <= 1.0 - holds)
     scip.addCons(sold_of(problem, trades, i) >= PERCENT * total * sells_all)
     scip.addCons(trades.buys[i] <= 1.0 - sells_all)
     kept = 1.0 - holds - sells_all
@@ -187,7 +187,7 @@ def _measure(scip: Any, problem: Problems, trades: Trades, a: int, kind: RowKind
     if kind == RowKind.TURNOVER:
         return 0.5 * sum(sold_of(problem, trades, i) + trades.bought[i] for i in names)
     if kind == RowKind.TRADES:
-        return sum(trades.sells[i] + trades.buys[i] for i in names)
+        return sum(trades.trades[i] for i in names)
     if kind == RowKind.HOLDINGS:
         return sum(_is_held(scip, problem, trades, i) for i in names)
     if kind == RowKind.BIG:

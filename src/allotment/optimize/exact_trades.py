@@ -30,8 +30,10 @@ class Trades(NamedTuple):
     sold: list[Any]  # (L,) percent
     bought: list[Any]  # (n,) percent
     weight: list[Any]  # (n,) percent, after trading
-    sells: list[Any]  # (n,) binary; traded = sells + buys
+    sells: list[Any]  # (n,) binary
     buys: list[Any]  # (n,) binary
+    both: list[Any]  # (n,) binary: sold to be bought back
+    trades: list[Any]  # (n,) sells + buys − both
     closes: list[Any]  # (n,) binary: all that is held is sold
 
 
@@ -43,8 +45,10 @@ def declare_trades(scip: Any, market: Market, problem: Problems) -> Trades:
     usable = usable_lots(problem, account_of_name, name_of_lot)
     blocked = (problem.wash_exposed > 0.0) & np.isinf(problem.wash_cost)
     room = np.maximum(0.0, problem.weight_max - problem.held)
-    buyable = problem.may_buy & ~blocked & (room > DUST)
     sellable = np.bincount(name_of_lot, problem.lot_weight * usable, minlength=n)
+    rebuys = rebuyable(problem, account_of_name, name_of_lot) & (sellable > DUST)
+    room = room + np.where(rebuys, sellable, 0.0)
+    buyable = problem.may_buy & ~blocked & (room > DUST)
     can_close = (problem.held > 0.0) & (problem.held - sellable < DUST)
     most = np.maximum(problem.held, problem.weight_max)
 
@@ -52,6 +56,8 @@ def declare_trades(scip: Any, market: Market, problem: Problems) -> Trades:
         scale = PERCENT if kind == "C" else 1.0
         return [scip.addVar(lb=0.0, ub=scale * float(end), vtype=kind) for end in upper]
 
+    sells, buys = columns(sellable > 0.0, "B"), columns(buyable, "B")
+    both = columns(rebuys, "B")
     trades = Trades(
         account_of_name,
         name_of_lot,
@@ -60,13 +66,15 @@ def declare_trades(scip: Any, market: Market, problem: Problems) -> Trades:
         sold=columns(np.where(usable, problem.lot_weight, 0.0)),
         bought=columns(np.where(buyable, room, 0.0)),
         weight=columns(most),
-        sells=columns(sellable > 0.0, "B"),
-        buys=columns(buyable, "B"),
+        sells=sells,
+        buys=buys,
+        both=both,
+        trades=[one + other - twice for one, other, twice in zip(sells, buys, both, strict=True)],
         closes=columns(can_close, "B"),
     )
     for i in range(n):
         _keep_sides(scip, problem, trades, i, float(room[i]))
-        _keep_sizes(scip, problem, trades, i, float(sellable[i]))
+        _keep_sizes(scip, problem, trades, i, float(sellable[i]), float(room[i]))
     _keep_order(scip, problem, trades)
     _keep_apart(scip, market, problem, trades)
     return trades
@@ -85,6 +93,17 @@ def usable_lots(problem: Problems, account_of_name: Index, name_of_lot: Index) -
     return usable
 
 
+def rebuyable(problem: Problems, account_of_name: Index, name_of_lot: Index) -> Bools:
+    """(n,) True for names that may be sold and bought back."""
+    step = problem.step[name_of_lot]
+    steps = problem.lot_weight / np.where(step > 0.0, step, 1.0)
+    odd = (step >= STEP_MIN) & ~problem.lot_is_loss & (np.abs(steps - np.round(steps)) > STEP_MIN)
+    odd_lots = np.bincount(name_of_lot, odd, minlength=len(problem.held))
+    free = problem.may_rebuy & problem.may_buy & (problem.wash_exposed == 0.0)
+    found: Bools = free & ~problem.in_order[account_of_name] & (odd_lots == 0)
+    return found
+
+
 def lots_of(problem: Problems, i: int) -> range:
     """Positions of the lots of name i."""
     return range(int(problem.lots_from[i]), int(problem.lots_from[i + 1]))
@@ -96,35 +115,40 @@ def sold_of(problem: Problems, trades: Trades, i: int) -> Any:
 
 
 def _keep_sides(scip: Any, problem: Problems, trades: Trades, i: int, room: float) -> None:
-    """A name is sold, bought or left alone, and its weight follows; it is closed by selling all."""
+    """A name is sold, bought or left alone, and its weight follows; it is closed by selling all. One
+    that is bought back sells lots at a gain."""
     sold = sold_of(problem, trades, i)
     scip.addCons(trades.weight[i] == PERCENT * float(problem.held[i]) - sold + trades.bought[i])
-    scip.addCons(trades.sells[i] + trades.buys[i] <= 1.0)
+    scip.addCons(trades.trades[i] <= 1.0)
+    scip.addCons(2.0 * trades.both[i] <= trades.sells[i] + trades.buys[i])
+    scip.addCons(trades.closes[i] + trades.buys[i] <= 1.0)
     scip.addCons(trades.closes[i] <= trades.sells[i])
     scip.addCons(trades.bought[i] <= PERCENT * room * trades.buys[i])
     for lot in lots_of(problem, i):
         most = PERCENT * float(problem.lot_weight[lot])
         scip.addCons(trades.sold[lot] <= most * trades.sells[i])
+        if problem.lot_is_loss[lot]:
+            scip.addCons(trades.sold[lot] <= most * (1.0 - trades.buys[i]))
         scip.addCons(trades.sold[lot] >= most * trades.closes[i])
 
 
-def _keep_sizes(scip: Any, problem: Problems, trades: Trades, i: int, sellable: float) -> None:
+def _keep_sizes(scip: Any, problem: Problems, trades: Trades, i: int, sellable: float, room: float) -> None:
     """Smallest trade, smallest holding and whole steps; closing out is exempt."""
     a = int(trades.account_of_name[i])
     sold = sold_of(problem, trades, i)
     sells, buys, closes = trades.sells[i], trades.buys[i], trades.closes[i]
+    either = trades.trades[i]
     least = PERCENT * float(problem.trade_min[a])
     if least > 0.0:
         scip.addCons(sold >= least * (sells - closes))
-        scip.addCons(trades.bought[i] >= least * buys)
+        scip.addCons(trades.bought[i] >= least * (buys - trades.both[i]))
     smallest = PERCENT * float(problem.holding_min[a])
     if smallest > 0.0:
-        scip.addCons(trades.weight[i] >= smallest * (sells + buys - closes))
+        scip.addCons(trades.weight[i] >= smallest * (either - closes))
     step = float(problem.step[i])
     if step < STEP_MIN:
         return
     size = PERCENT * step
-    room = max(0.0, float(problem.weight_max[i] - problem.held[i]))
     whole = math.floor(sellable / step + STEP_MIN)
     odd = max(0.0, sellable - whole * step)
     sold_steps = scip.addVar(vtype="I", lb=0.0, ub=whole)

@@ -2,13 +2,16 @@
 
 Rows of gains and tax can be met by selling other lots of the same name. Where the search stops at
 prices at which two lots cost the same, it takes one of them whole; here shares of one are
-exchanged for shares of the other, at the least cost per unit, until the row holds.
+exchanged for shares of the other, at the least cost per unit, until the row holds. Where a name may be
+sold and bought back, shares of a lot are also sold and bought back, or no longer.
 """
 
 from __future__ import annotations
 
+import math
+
 from allotment.compiled import hidden, inner, part
-from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, TAX
+from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, STEP_DUST, TAX, TINY_STEP, TURNOVER
 from allotment.optimize.pieces import DUST, SELL
 from allotment.optimize.relief import leaving
 from allotment.optimize.rounding import row_excess
@@ -16,6 +19,7 @@ from allotment.optimize.workspace import Lots, Shape, Workspace
 
 _EXCHANGES = 40
 _WORTH = 1e-11
+_NONE = -1
 
 
 @hidden
@@ -25,8 +29,8 @@ def sell_lots(shape: Shape, work: Workspace) -> None:
     for i in range(shape.n):
         for place in range(lots.start[i], lots.start[i + 1]):
             work.sold[place] = 0.0
-        left = names.held[i] - answer.weight[i]
         piece = answer.piece[i]
+        left = max(names.held[i] - answer.weight[i], curves.again[piece])
         in_order = work.accounts.in_order[names.account[i]]
         for x in range(leaving(lots, leave, i, curves.losses[piece], curves.washed[piece], in_order)):
             if left <= DUST:
@@ -38,7 +42,9 @@ def sell_lots(shape: Shape, work: Workspace) -> None:
 
 @inner
 def _counts(lots: Lots, place: int, kind: int) -> float:
-    """What a row of a kind counts per unit sold of a lot."""
+    """What a row of a kind counts per unit sold of a lot; of no lot, what buying back counts less."""
+    if place < 0:
+        return -1.0 if kind == TURNOVER else 0.0
     if kind == TAX:
         return float(lots.tax[place])
     if kind == GAIN or kind == (GAIN_LONG if lots.is_long[place] else GAIN_SHORT):
@@ -53,7 +59,7 @@ def _row_change(shape: Shape, work: Workspace, a: int, less: int, more: int, amo
     total = 0.0
     for r in range(shape.size):
         kind = m.kind[r]
-        if not GAIN_SHORT <= kind <= TAX or (m.account[r] >= 0 and m.account[r] != a):
+        if not TURNOVER <= kind <= TAX or (m.account[r] >= 0 and m.account[r] != a):
             continue
         share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
         change = share * amount * (_counts(lots, more, kind) - _counts(lots, less, kind))
@@ -88,6 +94,32 @@ def _exchange_cost(
     return cost + _row_change(shape, work, a, less, more, amount), amount
 
 
+@hidden
+def _rebuy_cost(shape: Shape, work: Workspace, i: int, row: int, place: int) -> tuple[float, float]:
+    """Change of cost and amount of selling more of a lot to buy it back, or less (an amount below 0)."""
+    lots, names, accounts = work.lots, work.names, work.accounts
+    a = names.account[i]
+    if work.curves.again[work.answer.piece[i]] < 0.0 or lots.is_loss[place]:
+        return 0.0, 0.0
+    amount = _wanted(work, a, row, _NONE, place)
+    room = lots.weight[place] - work.sold[place]
+    if amount < 0.0:
+        total = 0.0
+        for other in range(lots.start[i], lots.start[i + 1]):
+            total += work.sold[other]
+        rebought = total - max(names.held[i] - work.answer.weight[i], accounts.trade_min[a])
+        room = min(work.sold[place], rebought)
+    size = min(abs(amount), room)
+    step = names.step[i]
+    if step >= TINY_STEP:
+        size = min(math.ceil(size / step - STEP_DUST), math.floor(room / step + STEP_DUST)) * step
+    if size <= DUST:
+        return 0.0, 0.0
+    amount = math.copysign(size, amount)
+    cost = amount * (lots.rate[place] + names.half_spread[i])
+    return cost + _row_change(shape, work, a, _NONE, place, amount), amount
+
+
 @part
 def exchange_lots(shape: Shape, work: Workspace) -> None:
     """Exchange lots in work.sold while a row's excess is worth more than the exchange costs.
@@ -99,11 +131,16 @@ def exchange_lots(shape: Shape, work: Workspace) -> None:
         row = _broken_row(shape, work)
         if row < 0:
             return
-        best, best_less, best_more, best_amount, best_account = -_WORTH, -1, -1, 0.0, -1
+        best, best_less, best_more, best_amount, best_account = -_WORTH, _NONE, _NONE, 0.0, -1
         for i in range(shape.n):
             a = work.names.account[i]
             if accounts.in_order[a] or (m.account[row] >= 0 and m.account[row] != a):
                 continue
+            for place in range(lots.start[i], lots.start[i + 1]):
+                cost, amount = _rebuy_cost(shape, work, i, row, place)
+                if amount != 0.0 and cost < best:
+                    best, best_less, best_more = cost, _NONE, place
+                    best_amount, best_account = amount, a
             for less in range(lots.start[i], lots.start[i + 1]):
                 for more in range(lots.start[i], lots.start[i + 1]):
                     if more == less or work.sold[less] <= 0.0:
@@ -112,20 +149,21 @@ def exchange_lots(shape: Shape, work: Workspace) -> None:
                     if amount > 0.0 and cost < best:
                         best, best_less, best_more = cost, less, more
                         best_amount, best_account = amount, a
-        if best_less < 0:
+        if best_more < 0:
             return
         _exchange(shape, work, best_account, best_less, best_more, best_amount)
 
 
 @hidden
 def _wanted(work: Workspace, a: int, row: int, less: int, more: int) -> float:
-    """How much of an exchange brings the row to its end; 0 when it leads away from it."""
+    """How much of an exchange brings the row to its end; 0 when it leads away from it. Below 0, what is
+    bought back is meant to be less."""
     m = work.multipliers
     share = 1.0 if m.account[row] >= 0 else work.accounts.share[a]
     per_unit = share * (_counts(work.lots, more, m.kind[row]) - _counts(work.lots, less, m.kind[row]))
     above = m.value[row] - m.upper[row]
     gap = above if above > 0.0 else m.value[row] - m.lower[row]
-    if per_unit == 0.0 or (gap > 0.0) == (per_unit > 0.0):
+    if per_unit == 0.0 or (less >= 0 and (gap > 0.0) == (per_unit > 0.0)):
         return 0.0
     return float(-gap / per_unit)
 
@@ -133,10 +171,11 @@ def _wanted(work: Workspace, a: int, row: int, less: int, more: int) -> float:
 @hidden
 def _exchange(shape: Shape, work: Workspace, a: int, less: int, more: int, amount: float) -> None:
     m = work.multipliers
-    work.sold[less] = max(0.0, work.sold[less] - amount)
+    if less >= 0:
+        work.sold[less] = max(0.0, work.sold[less] - amount)
     work.sold[more] += amount
     for r in range(shape.size):
         kind = m.kind[r]
-        if GAIN_SHORT <= kind <= TAX and (m.account[r] < 0 or m.account[r] == a):
+        if TURNOVER <= kind <= TAX and (m.account[r] < 0 or m.account[r] == a):
             share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
             m.value[r] += share * amount * (_counts(work.lots, more, kind) - _counts(work.lots, less, kind))

@@ -12,8 +12,9 @@ import math
 from allotment.compiled import hidden, inner
 from allotment.optimize.curves import piece_cost, piece_minimum
 from allotment.optimize.dual import multiplier_terms, prices
+from allotment.optimize.load import STEP_DUST, TINY_STEP
 from allotment.optimize.measures import price_kinds
-from allotment.optimize.pieces import BUY, DUST, SELL, STEP_DUST, TINY_STEP
+from allotment.optimize.pieces import BUY, DUST, SELL
 from allotment.optimize.workspace import Curves, Names, Shape, Workspace
 from allotment.units import Floats
 

@@ -18,6 +18,8 @@ from allotment.units import Index
 
 # The values of `RowKind`: kernels do not read enumerations.
 LINEAR, TURNOVER, GAIN_SHORT, GAIN_LONG, GAIN, TAX, TRADES, HOLDINGS, BIG = 0, 1, 2, 3, 4, 5, 6, 7, 8
+TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
+STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 _ROW_DAMPING = 1e-3  # a row without a free name has no curvature, and rows may add up to Σw
 
 
@@ -106,8 +108,22 @@ def _load_names(
             names.may_buy[i] = problem.may_buy[name] and not (
                 exposed > 0.0 and math.isinf(problem.wash_cost[name])
             )
+            rebuys = problem.may_rebuy[name] and problem.may_buy[name] and exposed == 0.0
+            names.may_rebuy[i] = rebuys and not problem.in_order[a] and _whole_gains(problem, name)
             names.step[i] = problem.step[name]
             i += 1
+
+
+@hidden
+def _whole_gains(problem: Problems, name: int) -> bool:
+    """Lots at a gain are whole steps, or steps are small."""
+    step = problem.step[name]
+    whole = True
+    for row in range(problem.lots_from[name], problem.lots_from[name + 1]):
+        if step >= TINY_STEP and not problem.lot_is_loss[row]:
+            steps = problem.lot_weight[row] / step
+            whole = whole and abs(steps - round(steps)) <= STEP_DUST
+    return whole
 
 
 @inner

@@ -93,13 +93,13 @@ def measure(
         out[HOLDINGS] = 1.0
     if weight > accounts.big_from[names.account[i]]:
         out[BIG] = weight
-    if weight == held:
+    again = curves.again[piece]
+    if weight == held and again <= 0.0:
         return
     out[TRADES] = 1.0
-    if weight > held:
-        out[TURNOVER] = 0.5 * (weight - held)
-        return
-    left = held - weight
+    left = max(held - weight, again, 0.0)
+    if weight > held - left:
+        out[TURNOVER] = 0.5 * (weight - (held - left))
     in_order = accounts.in_order[names.account[i]]
     for x in range(leaving(lots, leave, i, curves.losses[piece], curves.washed[piece], in_order)):
         if left <= DUST:
@@ -130,7 +130,7 @@ def slopes(
     held = names.held[i]
     if weight > accounts.big_from[names.account[i]]:
         out[BIG] = 1.0
-    if weight > held:
+    if weight > held - max(curves.again[piece], 0.0):
         out[TURNOVER] = 0.5
         return
     if weight == held:

@@ -15,13 +15,11 @@ import math
 from typing import NamedTuple
 
 from allotment.compiled import hidden, inner
-from allotment.optimize.load import BIG, HOLDINGS, TRADES
+from allotment.optimize.load import BIG, HOLDINGS, STEP_DUST, TINY_STEP, TRADES
 from allotment.optimize.workspace import Accounts, Lots, Names, Plan
 
 EITHER, SELL, BUY = 0, 1, 2
 DUST = 1e-12  # weights closer than this are the same
-TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
-STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
 ANY = 1e300  # no limit to the losses that a piece sells
 
 
@@ -35,6 +33,7 @@ class NameFacts(NamedTuple):
     low_gains: float  # weight when every lot at a gain that can be sold without a loss is sold
     losses: float  # weight of sellable loss lots
     buys: bool
+    rebuys: bool  # lots at a gain may be sold and bought back
     paired: bool  # its group has another member
     exposed: float  # weight bought that would wash, at a cost
     young: float  # weight of losses sold that would be washed, at a cost
@@ -84,6 +83,7 @@ def name_facts(accounts: Accounts, names: Names, lots: Lots, i: int, has_kinds: 
         0.0 if low_gains < DUST else low_gains,
         losses,
         names.may_buy[i],
+        names.may_rebuy[i] and low_gains < held - DUST,
         names.in_group[i],
         names.wash_exposed[i] if names.wash_cost[i] > 0.0 else 0.0,
         names.young[i],
@@ -111,6 +111,7 @@ def _add(
     plan.fixed[count] = fixed
     plan.losses[count] = losses
     plan.washed[count] = washed
+    plan.again[count] = -1.0
     plan.big[count] = 0.0
     return count + 1
 
@@ -186,6 +187,21 @@ def _plan_purchases(plan: Plan, count: int, name: NameFacts, low: float, least: 
             count = _plan(plan, count, name, low, name.held + name.exposed, BUY, fixed, 0.0, 0.0)
         low = max(low, name.held + max(name.exposed, least))
     return _plan(plan, count, name, low, top, BUY, fixed, 0.0, 0.0)
+
+
+@hidden
+def _plan_rebuys(plan: Plan, count: int, name: NameFacts, fixed: float) -> int:
+    """The pieces that sell lots at a gain, at least the smallest trade, and may buy them back."""
+    least = name.least
+    if name.step >= TINY_STEP:
+        least = math.ceil(least / name.step - STEP_DUST) * name.step
+    if name.held - name.low_gains < least - DUST:
+        return count
+    first = count
+    count = _plan(plan, count, name, name.low_gains, max(name.weight_max, name.held), BUY, fixed, 0.0, 0.0)
+    for planned in range(first, count):
+        plan.again[planned] = least
+    return count
 
 
 @hidden
@@ -293,6 +309,10 @@ def plan_branches(lots: Lots, plan: Plan, name: NameFacts, i: int, in_order: boo
         count = _plan_ordered_sales(lots, plan, count, name, i, has_kinds, ticket)
     elif sells and (name.apart or name.losses > 0.0 or name.paired or not name.buys):
         count = _plan_free_sales(plan, count, name, held - name.least, ticket)
+    if name.rebuys:
+        count = _plan_rebuys(plan, count, name, ticket)
+    if name.rebuys and not name.charged:
+        return count  # which holds every purchase too
     if name.buys and not name.charged:
         count = _plan_purchases(plan, count, name, held if name.apart else name.low_gains, 0.0, 0.0)
     elif name.buys and held + name.least <= name.weight_max:

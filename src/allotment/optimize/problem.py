@@ -21,6 +21,7 @@ over all of them.
 Hard rules, never relaxed: only sellable shares are sold, nothing is short, no loss lot is sold
 in a substantially identical group that is bought in any account of the problem, no blocked name
 is bought, no barred loss lot is sold, lots leave in the order that the account's relief allows,
+a name is sold and bought at once only to realise gains (see `may_rebuy`),
 trades are at least `trade_min` (closing out a name is exempt), what is held after a trade is at
 least `holding_min` or nothing, and trades are whole steps (closing out a name may carry the odd
 fraction). Elastic, at a price: the cash band, the rows, the tracking-error limit. A name's limits
@@ -102,6 +103,10 @@ class Problems(NamedTuple):
     weight_max: Floats
     may_buy: Bools
     may_sell: Bools
+    may_rebuy: Bools  # lots at a gain may be sold and bought back at once: gains are realised and the
+    #                   holding stays; at least `trade_min` is sold then. Means nothing where the
+    #                   venue sets the order, a claim is open (wash_exposed), or a step is large and a
+    #                   lot at a gain is no whole number of steps
     utility: Floats  # u: worth of a unit of weight, from tilts; 0 without
     half_spread: Floats  # cost per unit of weight sold or bought
     impact: Floats  # cost per squared unit of net weight traded
@@ -185,7 +190,8 @@ ACCOUNT_COLUMNS = (
     "big_from", "ticket_charge", "lot_charge", "in_order",
 )  # fmt: skip
 NAME_COLUMNS = (
-    "asset_ix", "benchmark", "held", "weight_min", "weight_max", "may_buy", "may_sell", "utility",
+    "asset_ix", "benchmark", "held", "weight_min", "weight_max", "may_buy", "may_sell", "may_rebuy",
+    "utility",
     "half_spread", "impact", "wash_exposed", "wash_cost", "young", "young_cost", "step",
 )  # fmt: skip
 LOT_COLUMNS = ("lot_weight", "lot_tax", "lot_gain", "lot_is_long", "lot_is_loss", "lot_sellable")
@@ -310,6 +316,7 @@ _TYPES: dict[str, type[np.generic]] = {
     "in_order": np.bool_,
     "may_buy": np.bool_,
     "may_sell": np.bool_,
+    "may_rebuy": np.bool_,
     "lot_is_long": np.bool_,
     "lot_is_loss": np.bool_,
     "lot_sellable": np.bool_,

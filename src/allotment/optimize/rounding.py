@@ -13,9 +13,9 @@ from allotment.compiled import hidden, inner
 from allotment.optimize.branches import row_costs
 from allotment.optimize.curves import piece_cost
 from allotment.optimize.dual import values
-from allotment.optimize.load import BIG, HOLDINGS, LINEAR
+from allotment.optimize.load import BIG, HOLDINGS, LINEAR, STEP_DUST, TINY_STEP
 from allotment.optimize.measures import charged_for, measure, measure_all
-from allotment.optimize.pieces import DUST, EITHER, STEP_DUST, TINY_STEP, limit_excess
+from allotment.optimize.pieces import DUST, EITHER, limit_excess
 from allotment.optimize.workspace import Answer, Curves, Multipliers, Names, Shape, Workspace
 from allotment.units import Floats
 
@@ -305,7 +305,7 @@ def rounded_cost(shape: Shape, work: Workspace) -> float:
         weight = answer.weight[i]
         apart = weight - names.center[i]
         total += 0.5 * names.curvature[i] * apart * apart - names.utility[i] * weight
-        if weight != names.held[i]:
+        if weight != names.held[i] or work.curves.again[answer.piece[i]] > 0.0:
             total += piece_cost(work.curves, answer.piece[i], weight)
             continue
         a = names.account[i]

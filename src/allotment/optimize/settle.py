@@ -17,7 +17,7 @@ from allotment.optimize.load import (
     TURNOVER,
 )
 from allotment.optimize.measures import sum_rows
-from allotment.optimize.pieces import limit_excess
+from allotment.optimize.pieces import DUST, limit_excess
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.rounding import row_excess
 from allotment.optimize.solution import Solutions
@@ -36,9 +36,14 @@ def write_trades(
     first = problem.names_from[problem.joint_from[j]]
     for i in range(shape.n):
         solution.weight[first + i] = weight[i]
-        solution.bought[first + i] = max(0.0, weight[i] - work.names.held[i])
+        sold = 0.0
         for place in range(work.lots.start[i], work.lots.start[i + 1]):
             solution.sold[work.lots.row[place]] = work.sold[place]
+            sold += work.sold[place]
+        bought = weight[i] - work.names.held[i]
+        if work.names.may_rebuy[i] and bought + sold > DUST:
+            bought += sold
+        solution.bought[first + i] = max(0.0, bought)
 
 
 @hidden

@@ -13,8 +13,8 @@ from allotment.optimize.workspace import Sizes, Workspace, make_workspace
 from allotment.units import Floats, Ints
 
 _CHUNK = 64
-_PIECES = 9  # most of one name, where lots leave in any order
-_PARTED_PIECES = 27  # closing out and big names apart
+_PIECES = 10  # most of one name, where lots leave in any order
+_PARTED_PIECES = 31  # closing out and big names apart
 
 
 def solve_batch(

@@ -15,7 +15,8 @@ from allotment.optimize.curves import piece_cost, piece_minimum
 from allotment.optimize.dual import copy_to, maximise
 from allotment.optimize.hessian import count_free
 from allotment.optimize.linear import factorise, solve_lower
-from allotment.optimize.pieces import DUST, EITHER, STEP_DUST, TINY_STEP
+from allotment.optimize.load import STEP_DUST, TINY_STEP
+from allotment.optimize.pieces import DUST, EITHER
 from allotment.optimize.workspace import Answer, Curves, Names, Shape, Workspace
 from allotment.units import Floats
 

@@ -47,6 +47,7 @@ class Feature(IntEnum):
     BIG = 19
     YEAR = 20  # regimes of the year
     JOINT_ROWS = 21  # rows of a household
+    REBUYS = 22  # lots at a gain may be sold and bought back, and some are better off so
 
 
 class _Row(NamedTuple):
@@ -86,6 +87,8 @@ def random_problem(
     if Feature.YEAR in present:
         short, long = (float(gain) for gain in rng.normal(0.0, 0.01, 2))
         problem = with_year(problem, short, long, 3000.0 / float(problem.value_usd.sum()))
+    if Feature.REBUYS in present:
+        problem = _with_rebuys(rng, problem)
     return market, problem
 
 
@@ -121,6 +124,19 @@ def with_year(problem: Problems, short: float, long: float, offset: float) -> Pr
         regime_long_rate=np.array([regime[2] for regime in regimes]),
         regime_lower=np.array([regime[3] for regime in regimes], np.float64) - so_far,
         regime_upper=np.array([regime[4] for regime in regimes], np.float64) - so_far,
+    )
+
+
+def _with_rebuys(rng: np.random.Generator, problem: Problems) -> Problems:
+    """Some names may be bought back, and some gains save tax later by the basis they bring."""
+    n_lots = len(problem.lot_gain)
+    worth = np.where((problem.lot_gain > 0.0) & (rng.random(n_lots) < 0.5), 0.3 * problem.lot_gain, 0.0)
+    lower = problem.row_lower.copy()
+    if len(lower):  # and sometimes gains are wanted
+        wanted = np.isin(problem.row_kind, (RowKind.GAIN_LONG, RowKind.GAIN)) & (rng.random(len(lower)) < 0.5)
+        lower = np.where(wanted, np.minimum(problem.row_upper, rng.uniform(0.0, 0.01)), lower)
+    return problem._replace(
+        may_rebuy=rng.random(len(problem.held)) < 0.7, lot_tax=problem.lot_tax - worth, row_lower=lower
     )
 
 

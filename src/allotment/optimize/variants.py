@@ -48,6 +48,18 @@ def gains_up_to(gain: float) -> Variant:
     return lambda problems: _with_rows(problems, kinds, np.array([gain]), 1.0)
 
 
+def gains_of(gain: float) -> Variant:
+    """Long-term gains realised of at least this weight; what is sold may be bought back."""
+    kinds = np.array([RowKind.GAIN_LONG], np.int8)
+
+    def realised(problems: Problems) -> Problems:
+        problems = _with_rows(problems, kinds, np.array([np.inf]), 1.0)
+        lower = np.full(len(problems.row_lower), gain)
+        return problems._replace(row_lower=lower, may_rebuy=np.ones(len(problems.held), np.bool_))
+
+    return realised
+
+
 def tracking_within(te_max: float) -> Variant:
     """A limit of tracking error instead of a price of risk."""
 

@@ -83,6 +83,7 @@ class Names(NamedTuple):
     young_cost: Floats
     step: Floats
     may_buy: Bools
+    may_rebuy: Bools
     in_group: Bools  # another name of the problem is substantially identical
     group_next: Index  # next member of the name's group, −1 at the end
     group_head: Index  # not per name: first names of the groups with more than one member
@@ -130,6 +131,8 @@ class Curves(NamedTuple):
     mode: Codes
     losses: Floats  # most weight of loss lots that the piece sells
     washed: Floats  # what each of them costs more
+    again: Floats  # weight of lots at a gain that the piece sells wherever it ends; −1 where it does not
+    #                buy what it sells
     first: Index  # per piece, and one more: its first segment
     segment_low: Floats
     segment_slope: Floats
@@ -144,6 +147,7 @@ class Plan(NamedTuple):
     fixed: Floats
     losses: Floats
     washed: Floats  # cost per unit of loss sold on the piece
+    again: Floats  # least weight of lots at a gain that is sold and bought back, −1 for none
     big: Floats  # price per unit of weight, all of it
 
 
