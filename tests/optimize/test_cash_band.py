@@ -25,9 +25,7 @@ def account(low: float, high: float, *, share_step: float = 1.0) -> tuple[object
 
 @given(st.floats(-0.01, 0.02), st.floats(0.0, 0.01))
 @settings(max_examples=50, deadline=None)
-def test_a_band_becomes_as_wide_as_the_cheapest_share(
-    low: float, width: float
-) -> None:
+def test_a_band_becomes_as_wide_as_the_cheapest_share(low: float, width: float) -> None:
     _, problem = account(low, low + width)
     wide = with_room_for_a_step(problem)
     cheapest = problem.step.min()

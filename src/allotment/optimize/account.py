@@ -9,7 +9,7 @@ from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault, regimes_are_sound
 from allotment.optimize.counts import climb, undo_counts
 from allotment.optimize.dual import copy_to
-from allotment.optimize.exchange import exchange_lots, sell_lots
+from allotment.optimize.exchange import exchange_lots, sell_lots, spare_gains
 from allotment.optimize.lattice import lattice_bound
 from allotment.optimize.load import load, set_regime
 from allotment.optimize.measures import price_kinds, rebuild
@@ -135,6 +135,7 @@ def _solve(
         sell_lots(shape, work)
         if shape.has_kinds:
             exchange_lots(shape, work)
+            spare_gains(shape, work)
         write_trades(shape, work, problem, solution, j, work.answer.weight)
         total, _ = evaluate(shape, market, problem, work, solution, options, j)
         if total < best:

@@ -18,6 +18,7 @@ from allotment.optimize.rounding import row_excess
 from allotment.optimize.workspace import Lots, Shape, Workspace
 
 _EXCHANGES = 40
+_SAVINGS = 200
 _WORTH = 1e-11
 _NONE = -1
 
@@ -79,13 +80,19 @@ def _broken_row(shape: Shape, work: Workspace) -> int:
 
 
 @hidden
+def _may_take(work: Workspace, i: int, less: int, more: int) -> bool:
+    """Whether the piece of name i allows to sell one lot instead of another."""
+    sells_losses = work.curves.mode[work.answer.piece[i]] == SELL and work.names.young[i] == 0.0
+    return bool(not work.lots.is_loss[more] or sells_losses or work.lots.is_loss[less])
+
+
+@hidden
 def _exchange_cost(
     shape: Shape, work: Workspace, a: int, i: int, row: int, less: int, more: int
 ) -> tuple[float, float]:
     """Change of cost and amount of exchanging one lot of name i for another; amount 0 if barred."""
     lots = work.lots
-    sells_losses = work.curves.mode[work.answer.piece[i]] == SELL and work.names.young[i] == 0.0
-    if lots.is_loss[more] and not (sells_losses or lots.is_loss[less]):
+    if not _may_take(work, i, less, more):
         return 0.0, 0.0
     amount = min(work.sold[less], lots.weight[more] - work.sold[more], _wanted(work, a, row, less, more))
     if amount <= 0.0:
@@ -97,18 +104,14 @@ def _exchange_cost(
 @hidden
 def _rebuy_cost(shape: Shape, work: Workspace, i: int, row: int, place: int) -> tuple[float, float]:
     """Change of cost and amount of selling more of a lot to buy it back, or less (an amount below 0)."""
-    lots, names, accounts = work.lots, work.names, work.accounts
+    lots, names = work.lots, work.names
     a = names.account[i]
     if work.curves.again[work.answer.piece[i]] < 0.0 or lots.is_loss[place]:
         return 0.0, 0.0
     amount = _wanted(work, a, row, _NONE, place)
     room = lots.weight[place] - work.sold[place]
     if amount < 0.0:
-        total = 0.0
-        for other in range(lots.start[i], lots.start[i + 1]):
-            total += work.sold[other]
-        rebought = total - max(names.held[i] - work.answer.weight[i], accounts.trade_min[a])
-        room = min(work.sold[place], rebought)
+        room = _given_back_most(work, i, place)
     size = min(abs(amount), room)
     step = names.step[i]
     if step >= TINY_STEP:
@@ -118,6 +121,85 @@ def _rebuy_cost(shape: Shape, work: Workspace, i: int, row: int, place: int) -> 
     amount = math.copysign(size, amount)
     cost = amount * (lots.rate[place] + names.half_spread[i])
     return cost + _row_change(shape, work, a, _NONE, place, amount), amount
+
+
+@hidden
+def _given_back_most(work: Workspace, i: int, place: int) -> float:
+    """How much less of a lot can be sold, if as much less is bought back."""
+    total = 0.0
+    for other in range(work.lots.start[i], work.lots.start[i + 1]):
+        total += work.sold[other]
+    outright = work.names.held[i] - work.answer.weight[i]
+    least = max(outright, work.accounts.trade_min[work.names.account[i]])
+    return float(min(work.sold[place], total - least))
+
+
+@hidden
+def _room_in_rows(shape: Shape, work: Workspace, a: int, less: int, more: int, most: float) -> float:
+    """How much of one lot, up to `most`, can be exchanged for another without breaking a row."""
+    m, lots = work.multipliers, work.lots
+    for r in range(shape.size):
+        kind = m.kind[r]
+        if not TURNOVER <= kind <= TAX or (m.account[r] >= 0 and m.account[r] != a):
+            continue
+        share = 1.0 if m.account[r] >= 0 else work.accounts.share[a]
+        rise = share * (_counts(lots, more, kind) - _counts(lots, less, kind))
+        room = m.upper[r] - m.value[r] if rise > 0.0 else m.value[r] - m.lower[r]
+        if rise != 0.0 and room < most * abs(rise):
+            most = max(room, 0.0) / abs(rise)
+    return most
+
+
+@hidden
+def _saving(shape: Shape, work: Workspace, i: int, less: int, more: int) -> tuple[float, float]:
+    """What selling another lot of name i instead, or one less that is bought back, saves while every
+    row holds; and how much of it."""
+    lots, names = work.lots, work.names
+    a = names.account[i]
+    if more < 0:
+        if work.curves.again[work.answer.piece[i]] < 0.0:
+            return 0.0, 0.0
+        per_unit = lots.rate[less] + names.half_spread[i]
+        most = _given_back_most(work, i, less)
+    else:
+        if not _may_take(work, i, less, more):
+            return 0.0, 0.0
+        per_unit = lots.rate[less] - lots.rate[more]
+        most = min(work.sold[less], lots.weight[more] - work.sold[more])
+    if per_unit <= 0.0 or most <= 0.0:
+        return 0.0, 0.0
+    amount = _room_in_rows(shape, work, a, less, more, most)
+    step = names.step[i]
+    if more < 0 and step >= TINY_STEP:
+        amount = math.floor(amount / step + STEP_DUST) * step
+    return amount * per_unit, amount
+
+
+@hidden
+def spare_gains(shape: Shape, work: Workspace) -> None:
+    """Exchange lots in work.sold for cheaper ones as far as rows have room.
+
+    At prices at which lots cost just the same, the dearest may be sold, and bought back, although
+    rows ask for less. `value` holds what rows sum to, and is kept so.
+    """
+    lots, names = work.lots, work.names
+    for _ in range(_SAVINGS):
+        best, best_less, best_more, best_amount, best_account = _WORTH, _NONE, _NONE, 0.0, -1
+        for i in range(shape.n):
+            if work.accounts.in_order[names.account[i]]:
+                continue
+            for less in range(lots.start[i], lots.start[i + 1]):
+                if work.sold[less] <= 0.0:
+                    continue
+                for more in range(lots.start[i] - 1, lots.start[i + 1]):
+                    other = more if more >= lots.start[i] else _NONE
+                    saved, amount = _saving(shape, work, i, less, other)
+                    if other != less and saved > best:
+                        best, best_less, best_more, best_amount = saved, less, other, amount
+                        best_account = names.account[i]
+        if best_less < 0:
+            return
+        _exchange(shape, work, best_account, best_less, best_more, best_amount)
 
 
 @part
@@ -173,7 +255,8 @@ def _exchange(shape: Shape, work: Workspace, a: int, less: int, more: int, amoun
     m = work.multipliers
     if less >= 0:
         work.sold[less] = max(0.0, work.sold[less] - amount)
-    work.sold[more] += amount
+    if more >= 0:
+        work.sold[more] += amount
     for r in range(shape.size):
         kind = m.kind[r]
         if TURNOVER <= kind <= TAX and (m.account[r] < 0 or m.account[r] == a):
