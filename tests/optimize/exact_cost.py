@@ -64,7 +64,10 @@ def broken_rules(market: Market, problem: Problems, sold: np.ndarray, bought: np
         "sells a lot that may not be sold": (sold > _DUST) & barred,
         "is short": after < -_DUST,
         "buys a blocked name": (bought > _DUST) & blocked,
-        "trades a name both ways": (sold_of_name > _DUST) & (bought > _DUST),
+        "trades a name both ways": (sold_of_name > _DUST) & (bought > _DUST) & ~_may_rebuy(p),
+        "buys back too little a sale": (bought > _DUST)
+        & (sold_of_name > _DUST)
+        & (sold_of_name < p.trade_min[account] - _DUST),
         "sells a loss and buys its group": (bought > _DUST) & np.isin(group, loss_groups),
         "trades too little": traded & ~closed & (sold_of_name + bought < p.trade_min[account] - _DUST),
         "holds too little": traded & ~closed & (after < p.holding_min[account] - _DUST),
@@ -75,6 +78,16 @@ def broken_rules(market: Market, problem: Problems, sold: np.ndarray, bought: np
         ],
     }
     return [rule for rule, cases in rules.items() if np.any(cases)]
+
+
+def _may_rebuy(p: Problems) -> np.ndarray:
+    """Names that may be sold and bought back at once."""
+    allowed = p.may_rebuy & p.may_buy & (p.wash_exposed == 0.0) & ~p.in_order[_account_of_name(p)]
+    for i in np.flatnonzero(p.step >= 1e-7):
+        lots = slice(int(p.lots_from[i]), int(p.lots_from[i + 1]))
+        steps = p.lot_weight[lots][~p.lot_is_loss[lots]] / p.step[i]
+        allowed[i] &= bool((np.abs(steps - np.round(steps)) <= 1e-7).all())
+    return np.asarray(allowed)
 
 
 def _account_cost(

@@ -33,7 +33,7 @@ def check_bracket(seed: int, names_max: int, seconds_max: float) -> None:
     answer = solve_batch(market, problem)
     options = SolveOptions()
     assert exact_cost.broken_rules(market, problem, answer.sold, answer.bought) == []
-    cost = exact_cost.cost_of(market, problem, answer.sold, answer.bought, options, dust=0.0)
+    cost = exact_cost.cost_of(market, problem, answer.sold, answer.bought, options, dust=1e-12)
     share = problem.value_usd / problem.value_usd.sum()
     assert share @ answer.objective == pytest.approx(cost, rel=1e-8, abs=1e-8)
     exact = solve_exact(market, problem, options=options, seconds_max=seconds_max)

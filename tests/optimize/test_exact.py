@@ -116,6 +116,11 @@ def _feature_columns(
         Feature.IMPACT: {"impact": rng.uniform(0.2, 1.0, n)},
         Feature.TE_MAX: {"te_max": np.array([0.005]), "risk_price": np.zeros(1)},
         Feature.BIG: {"big_from": np.array([2 * SHARE])},
+        # A gain of the last name saves more later than it costs now.
+        Feature.REBUYS: {
+            "may_rebuy": last,
+            "lot_tax": columns["lot_tax"] - 0.6 * np.maximum(columns["lot_gain"], 0.0),
+        },
     }
     chosen: dict[str, Any] = {}
     for feature in sorted(features & values.keys()):
@@ -164,6 +169,9 @@ def _trades(problem: Problems, i: int) -> Iterator[tuple[tuple[float, ...], floa
     lots = problem.lot_weight[problem.lots_from[i] : problem.lots_from[i + 1]]
     for sold in product(*(sorted({*np.arange(0.0, lot + 1e-9, SHARE), lot}) for lot in lots)):
         yield sold, 0.0
+        if problem.may_rebuy[i] and any(sold):
+            for more in (-1, 0, 1):
+                yield sold, max(0.0, sum(sold) + more * SHARE)
     for shares in (1, 2):
         yield (0.0,) * len(lots), shares * SHARE
 
@@ -191,6 +199,8 @@ def test_no_trade_in_whole_shares_is_better(feature: Feature) -> None:
         without_market, without = tiny(seed, n_accounts=n_accounts)
         if feature == Feature.WHOLE_SHARES:
             without = without._replace(step=0.0 * without.step)
+        elif feature == Feature.REBUYS:
+            without = problem._replace(may_rebuy=np.zeros(4, np.bool_))
         elif feature != Feature.IN_ORDER:
             without = without._replace(in_order=problem.in_order)
         plain = solve_exact(without_market, without, options=OPTIONS)
