@@ -32,8 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TAX = ROOT / "src" / "allotment" / "tax"
 EXPLAINED = Path(__file__).with_suffix(".toml")
 MODULES = (
-    "disposal", "exercise", "holding_period", "merger", "pieces", "purchase", "relief", "return_of_capital",
-    "sale", "spin_off", "split", "split_off", "tacking", "taxable_exchange", "wash_sale",
+    "claims", "disposal", "exercise", "holding_period", "merger", "pieces", "purchase", "relief",
+    "return_of_capital", "sale", "short_sale", "short_wash", "spin_off", "split", "split_off", "tacking",
+    "taxable_exchange", "wash_sale",
 )  # fmt: skip
 TESTS = ("tests/tax", "tests/feeds/test_ledger_json.py", "tests/ledger/test_fold.py")
 # They fold two books for every example; what they alone would catch is no matter of one rule.

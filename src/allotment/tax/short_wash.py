@@ -13,6 +13,7 @@ could take the loss, so it is flagged (`feeds.ledger_flags`) and not booked.
 from __future__ import annotations
 
 from allotment.compiled import inner
+from allotment.tax.claims import wait, wait_no_more
 from allotment.tax.disposal import write_row
 from allotment.tax.pieces import (
     ABSORBED,
@@ -25,7 +26,6 @@ from allotment.tax.pieces import (
     F_RECOGNISED,
     LOSS_BASIS,
     N_ACCOUNTS,
-    N_CLAIMS,
     N_SECURITIES,
     NEXT,
     NO_DAY,
@@ -47,12 +47,10 @@ from allotment.tax.pieces import (
     R_PERMANENT,
     R_PROCEEDS,
     R_PURCHASE_ID,
-    R_QUANTITY,
     R_SECURITY,
     SAME_ORDER,
     SECURITY,
     SHORT_CLAIM_HEAD,
-    SHORT_CLAIM_TAIL,
     STATUS,
     TAKEN,
     Books,
@@ -186,35 +184,7 @@ def close_against_open(b: Books, f: Facts, p: int, sale: int, day: int, settles:
         free_piece(b, q)
     r = book_closing(b, f, p, sale, day, settles, 0, 0)
     if taxable and loss_on(b, p) > 0:
-        _wait(b, f, r)
-
-
-@inner
-def _wait(b: Books, f: Facts, r: int) -> None:
-    g = f.group_local[b.row[r, R_SECURITY]]
-    b.row[r, R_OPEN] = b.row[r, R_QUANTITY]
-    last = b.group[g, SHORT_CLAIM_TAIL]
-    if last >= 0:
-        b.row[last, R_CLAIM_NEXT] = r
-    else:
-        b.group[g, SHORT_CLAIM_HEAD] = r
-    b.group[g, SHORT_CLAIM_TAIL] = r
-    b.counts[N_CLAIMS] += 1
-
-
-@inner
-def _drop(b: Books, g: int, r: int, last: int) -> None:
-    """Row r waits no more; `last` stands before it."""
-    following = b.row[r, R_CLAIM_NEXT]
-    if last >= 0:
-        b.row[last, R_CLAIM_NEXT] = following
-    else:
-        b.group[g, SHORT_CLAIM_HEAD] = following
-    if b.group[g, SHORT_CLAIM_TAIL] == r:
-        b.group[g, SHORT_CLAIM_TAIL] = last
-    # Shares of a row that wait are told to those who ask about purchases; no purchase ends this.
-    b.row[r, R_OPEN], b.row[r, R_CLAIM_NEXT] = 0, NONE
-    b.counts[N_CLAIMS] -= 1
+        wait(b, f.group_local[b.row[r, R_SECURITY]], SHORT_CLAIM_HEAD, r)
 
 
 @inner
@@ -222,7 +192,9 @@ def forget_closings(b: Books, g: int, day: int) -> None:
     """Drop losses of the group that are out of the window on `day`."""
     r = b.group[g, SHORT_CLAIM_HEAD]
     while r >= 0 and b.row[r, R_HOLDING] < day - WINDOW_DAYS:
-        _drop(b, g, r, NONE)
+        wait_no_more(b, g, SHORT_CLAIM_HEAD, r, NONE)
+        # Shares of a row that wait are told to those who ask about purchases; no purchase ends this.
+        b.row[r, R_OPEN] = 0
         r = b.group[g, SHORT_CLAIM_HEAD]
 
 
@@ -261,10 +233,10 @@ def take_waiting(b: Books, f: Facts, p: int, x: int, day: int) -> None:
         matched = r
         if closed_nano < row[r, R_OPEN]:
             matched = split_row(b, r, closed_nano, row[r, R_OPEN] - closed_nano)
-            row[matched, R_OPEN] = 0
             last = r
         else:
-            _drop(b, g, r, last)
+            wait_no_more(b, g, SHORT_CLAIM_HEAD, r, last)
+        row[matched, R_OPEN] = 0
         q = p
         if open_nano < piece[p, QUANTITY]:
             q = split_off(b, p, open_nano)

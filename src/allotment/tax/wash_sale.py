@@ -11,6 +11,7 @@ Left out: related persons other than those in the household (§267).
 from __future__ import annotations
 
 from allotment.compiled import inner
+from allotment.tax.claims import wait, wait_behind, wait_no_more
 from allotment.tax.disposal import book, counted_from, loss_of
 from allotment.tax.holding_period import long_term_from
 from allotment.tax.pieces import (
@@ -20,7 +21,6 @@ from allotment.tax.pieces import (
     BASIS,
     BEFORE_LOT,
     CLAIM_HEAD,
-    CLAIM_TAIL,
     F_PERMANENT,
     F_RECOGNISED,
     HOLDING,
@@ -35,7 +35,6 @@ from allotment.tax.pieces import (
     L_SECURITY,
     L_SOLD,
     LOSS_BASIS,
-    N_CLAIMS,
     N_LINKS,
     N_ROW_COLUMNS,
     N_ROWS,
@@ -180,11 +179,7 @@ def _split_claim_row(b: Books, f: Facts, r: int, quantity: int, rest: int) -> in
     """`split_row` of a row that may itself be an open claim: the new row follows it."""
     n = split_row(b, r, quantity, rest)
     if b.row[n, R_OPEN] > 0:
-        g = f.group_local[b.row[r, R_SECURITY]]
-        b.row[r, R_CLAIM_NEXT] = n  # what came after r comes after n, its copy
-        if b.group[g, CLAIM_TAIL] == r:
-            b.group[g, CLAIM_TAIL] = n
-        b.counts[N_CLAIMS] += 1
+        wait_behind(b, f.group_local[b.row[r, R_SECURITY]], CLAIM_HEAD, n, r)
     return n
 
 
@@ -260,28 +255,7 @@ def wash_with_held(b: Books, f: Facts, p: int, sale: int, day: int) -> int:
 @inner
 def open_claim(b: Books, f: Facts, r: int) -> None:
     """The loss of row r stands for now; purchases of the next 30 days may still disallow it."""
-    row = b.row
-    g = f.group_local[row[r, R_SECURITY]]
-    row[r, R_OPEN] = row[r, R_QUANTITY]
-    last = b.group[g, CLAIM_TAIL]
-    if last >= 0:
-        row[last, R_CLAIM_NEXT] = r
-    else:
-        b.group[g, CLAIM_HEAD] = r
-    b.group[g, CLAIM_TAIL] = r
-    b.counts[N_CLAIMS] += 1
-
-
-@inner
-def _drop_claim(b: Books, g: int, r: int, last: int) -> None:
-    following = b.row[r, R_CLAIM_NEXT]
-    if last >= 0:
-        b.row[last, R_CLAIM_NEXT] = following
-    else:
-        b.group[g, CLAIM_HEAD] = following
-    if b.group[g, CLAIM_TAIL] == r:
-        b.group[g, CLAIM_TAIL] = last
-    b.counts[N_CLAIMS] -= 1
+    wait(b, f.group_local[b.row[r, R_SECURITY]], CLAIM_HEAD, r)
 
 
 @inner
@@ -296,7 +270,7 @@ def forget_old(b: Books, f: Facts, security: int, day: int) -> None:
         p = b.group[g, YOUNG_HEAD]
     r = b.group[g, CLAIM_HEAD]
     while r >= 0 and b.row[r, R_DAY] < day - WINDOW_DAYS:
-        _drop_claim(b, g, r, NONE)
+        wait_no_more(b, g, CLAIM_HEAD, r, NONE)
         r = b.group[g, CLAIM_HEAD]
 
 
@@ -329,7 +303,7 @@ def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
             matched = split_row(b, r, sold_nano, row[r, R_OPEN] - sold_nano)
             last = r
         else:
-            _drop_claim(b, g, r, last)
+            wait_no_more(b, g, CLAIM_HEAD, r, last)
         row[matched, R_OPEN] = 0
         q = p
         if bought_nano < piece[p, QUANTITY]:
