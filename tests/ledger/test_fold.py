@@ -247,11 +247,11 @@ def test_open_claims_and_the_year_come_out_of_the_same_fold() -> None:
     book.sell(TAXABLE, date(2024, 3, 1), APPLE, 100, 4000)
     book.buy(SPOUSE, date(2024, 3, 8), APPLE, 40, 1600)
     state = folded(book)
-    claims = open_claims(state, GROUPS, np.datetime64("2024-03-31"))
+    claims = open_claims(state, np.datetime64("2024-03-31"))
     assert claims.unit_nano.tolist() == [60 * SHARE]
     assert claims.loss_cents.tolist() == [60_000]
     assert claims.no_buy_until.tolist() == [date(2024, 3, 31)]
-    assert len(open_claims(state, GROUPS, np.datetime64("2024-04-01")).sold) == 0
+    assert len(open_claims(state, np.datetime64("2024-04-01")).sold) == 0
     year = taxpayer_year(state, 2024)
     assert year.taxpayer_ids.tolist() == [1, 2]
     assert year.long_cents.tolist() == [-60_000, 0]

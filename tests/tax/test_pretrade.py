@@ -44,7 +44,7 @@ def state_of(book: EventWriter, asof: str) -> tuple[WashState, np.ndarray]:
     day = np.datetime64(asof)
     folded = fold(book.events(), ACCOUNTS, GROUPS)
     lots = folded.taxpayer.lots
-    state = wash_state(lots, HOUSEHOLD, open_claims(folded, GROUPS, day), GROUPS, day)
+    state = wash_state(lots, HOUSEHOLD, open_claims(folded, day), GROUPS, day)
     return state, clean_quantity(lots, HOUSEHOLD, state, GROUPS)
 
 

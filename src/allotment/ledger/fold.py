@@ -20,6 +20,7 @@ from allotment.tax.confirmed import confirmed_lots
 from allotment.tax.fold import Folded, ProblemCode, fold_transactions
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.pretrade import WINDOW_DAYS, OpenClaims
+from allotment.tax.streams import with_successors
 from allotment.tax.transactions import FoldPolicy, Kind, Scope
 from allotment.units import NANO_PER_SHARE, Bools, Codes, Dates, Index, Ints, format_scaled, mul_div
 
@@ -146,6 +147,7 @@ class BookState:
     """What follows from the events."""
 
     accounts: AccountTable
+    groups: IdenticalGroups  # every security at hand; a renamed one stands with its new name
     taxpayer: View
     broker: View
     cash_cents: Ints  # (n_accounts,) by trade date, everything counted
@@ -180,6 +182,7 @@ def fold(
     taxpayer = fold_transactions(confirmed, told.accounts, told.groups, policy)
     return BookState(
         accounts=accounts,
+        groups=with_successors(told.groups, told.transactions),
         taxpayer=_view(told, taxpayer),
         broker=_view(told, broker),
         cash_cents=_cash(told, broker, accounts),
@@ -295,18 +298,18 @@ def _sum_by(at: Ints, amount: Ints, n: int) -> Ints:
     return out
 
 
-def open_claims(state: BookState, groups: IdenticalGroups, asof: Dates) -> OpenClaims:
+def open_claims(state: BookState, asof: Dates) -> OpenClaims:
     """Losses of the taxpayer view that a purchase on `asof` would wash, for `tax.pretrade`.
 
-    household_ix counts the households of `state.accounts` in ascending order.
+    household_ix counts the households of `state.accounts` in ascending order, group_ix the groups
+    of `state.groups`.
     """
-    sold = state.taxpayer.disposals
+    groups, sold = state.groups, state.taxpayer.disposals
     in_window = (sold.day <= asof + WINDOW_DAYS) & (sold.day >= asof - WINDOW_DAYS)
     sold = sold.take(in_window & (sold.open_nano > 0) & (sold.taxable == 1))
     households = np.unique(state.accounts.household_ids)
     household = positions(households, state.accounts.household_ids[sold.account_ix])
     at = positions(groups.security_ids, sold.security_id)
-    assert bool(np.all(at >= 0)), "open_claims needs groups that know every security sold"
     order = np.lexsort((sold.event, sold.day, groups.group_ix[at], household))
     sold, at = sold.take(order), at[order]
     units = [

@@ -52,12 +52,13 @@ def facts_of(
     lots = state.taxpayer.lots
     household_ids, household_of_account = np.unique(state.accounts.household_ids, return_inverse=True)
     household_ix = household_of_account.astype(np.int32)
-    claims = open_claims(state, market.groups, asof)
-    wash = wash_state(lots, household_ix, claims, market.groups, asof)
-    n_groups = int(market.group_ix.max()) + 1
+    claims = open_claims(state, asof)
+    wash = wash_state(lots, household_ix, claims, state.groups, asof)
+    n_groups = int(state.groups.group_ix.max()) + 1
     is_ira = state.accounts.taxable == 0
     washes = [
-        GroupWashes.of_household(wash, household, n_groups, is_ira) for household in range(len(household_ids))
+        GroupWashes.of_household(wash, household, n_groups, is_ira).by_snapshot(state.groups, market)
+        for household in range(len(household_ids))
     ]
     starts = np.searchsorted(lots.account_ix, np.arange(len(state.accounts) + 1))
     broken = _broken_accounts(events, state, clients)

@@ -19,7 +19,7 @@ import numpy as np
 
 from allotment.book.household import AccountKind, Taxpayer
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.tax.identical import in_shares
+from allotment.tax.identical import IdenticalGroups, in_shares, in_units
 from allotment.tax.pretrade import WashState
 from allotment.tax.wash_calendar import wash_price
 from allotment.units import NANO_PER_SHARE, Bools, Floats, Ints, usd
@@ -43,7 +43,7 @@ class WashPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupWashes:
-    """The wash state of one household by group of the snapshot; shape (n_groups,), group units."""
+    """The wash state of one household by group; shape (n_groups,), group units."""
 
     exposed_nano: Ints  # a purchase of up to this many washes losses of the last 30 days
     exposed_loss_cents: Ints  # the losses, positive
@@ -69,9 +69,9 @@ class GroupWashes:
 
     @classmethod
     def of_household(cls, state: WashState, household_ix: int, n_groups: int, is_ira: Bools) -> Self:
-        """The household's part of `state`, which numbers groups as the snapshot does.
+        """The household's part of `state`, by the groups that it numbers; those beyond are left out.
 
-        is_ira: by account_ix of the state. Groups that the snapshot does not have are left out.
+        is_ira: by account_ix of the state.
         """
         made = cls.nothing(n_groups)
         claims, young = state.claims, state.young
@@ -88,6 +88,29 @@ class GroupWashes:
         made.sole_purchase[group] = purchase
         made.sole_purchase[group[made.sole_purchase[group] != purchase]] = -1
         return made
+
+    def by_snapshot(self, groups: IdenticalGroups, market: MarketSnapshot) -> Self:
+        """The same by the groups of the snapshot.
+
+        groups: those of now, which know every security of the snapshot, and that a renamed one is
+        still the same stock: two groups of the snapshot may be one of them.
+        """
+        if groups is market.groups:
+            return self
+        _, rows = np.unique(market.group_ix, return_index=True)  # one security of each group tells
+        at = np.searchsorted(groups.security_ids, market.security_ids[rows])
+        group = groups.group_ix[at]
+        exposed, young = (
+            in_units(in_shares(nano[group], groups, at), market.groups, rows)
+            for nano in (self.exposed_nano, self.young_nano)
+        )
+        return type(self)(
+            exposed_nano=exposed,
+            exposed_loss_cents=self.exposed_loss_cents[group],
+            young_nano=young,
+            sole_purchase=self.sole_purchase[group],
+            young_in_ira=self.young_in_ira[group],
+        )
 
 
 class LossLots(NamedTuple):

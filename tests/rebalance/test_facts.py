@@ -1,0 +1,128 @@
+"""From the books of households to the cases that are decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from allotment.book.household import Account, AccountKind, Taxpayer
+from allotment.book.mandate import Mandate
+from allotment.book.venue import Venue
+from allotment.ledger.events import AccountTable, EventKind
+from allotment.ledger.fold import fold
+from allotment.ledger.write import EventWriter
+from allotment.rebalance.case import AccountCase
+from allotment.rebalance.facts import Clients, facts_of
+from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.tax.identical import IdenticalGroups
+
+MINE, OTHERS = (1, 10), (2, 20)
+OLD, NEW, OTHER, GONE = 5, 6, 7, 999  # the snapshot does not know GONE
+
+
+def account(household_id: int, account_id: int) -> Account:
+    return Account(
+        account_id=account_id,
+        code=f"A{account_id}",
+        household_id=household_id,
+        taxpayer_id=household_id,
+        kind=AccountKind.TAXABLE,
+        venue_code="V",
+        opened=date(2020, 1, 2),
+    )
+
+
+def cases_of(book: EventWriter, market: MarketSnapshot) -> dict[int, AccountCase]:
+    """The cases of the two households, by account."""
+    accounts = [account(*MINE), account(*OTHERS)]
+    venue = Venue(code="V")
+    clients = Clients(
+        accounts={a.account_id: a for a in accounts},
+        taxpayers={
+            h: Taxpayer(taxpayer_id=h, code=f"T{h}", household_id=h, short_rate=0.4, long_rate=0.2)
+            for h in (1, 2)
+        },
+        venues={"V": venue},
+        mandates={
+            a.account_id: Mandate(
+                account_id=a.account_id, version=1, effective=date(2020, 1, 2), benchmark=(("IDX", 1.0),)
+            )
+            for a in accounts
+        },
+    )
+    events = book.events()
+    state = fold(events, AccountTable.of_accounts(accounts, [venue]), market.groups)
+    facts = facts_of(events, state, clients, {10, 20}, market)
+    assert not facts.exceptions
+    return {case.account.account_id: case for case in facts.cases}
+
+
+def blocked(case: AccountCase, market: MarketSnapshot) -> tuple[list[int], list[int]]:
+    """The securities whose purchase would wash a loss, and those whose sale at a loss would be washed."""
+    washes = (case.washes.exposed_nano, case.washes.young_nano)
+    buys, sales = (market.security_ids[nano[market.group_ix] > 0].tolist() for nano in washes)
+    return buys, sales
+
+
+def test_a_loss_blocks_its_group_and_a_purchase_its_sales(market: MarketSnapshot) -> None:
+    """§1091(a); names 1 and 2 are classes of one issuer. A loss of the other household is its own."""
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), 1, 100, 5000)
+    book.sell(MINE, date(2025, 6, 2), 1, 100, 4000)
+    book.buy(MINE, date(2025, 6, 2), OTHER, 100, 5000)
+    book.buy(OTHERS, date(2023, 1, 10), 1, 100, 5000)
+    book.sell(OTHERS, date(2025, 5, 30), 1, 100, 4000)
+    cases = cases_of(book, market)
+    assert blocked(cases[10], market) == ([1, 2], [OTHER])
+    assert blocked(cases[20], market) == ([], [])
+
+
+@pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (NEW, OLD), (GONE, NEW)])
+def test_a_loss_under_the_old_symbol_blocks_the_new_one(market: MarketSnapshot, old: int, new: int) -> None:
+    """The same stock under another name, known to the snapshot or not."""
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), old, 100, 5000)
+    book.sell(MINE, date(2025, 6, 10), old, 60, 2000)
+    terms = {"new_parts": 1, "old_parts": 1, "other_security_id": new}
+    for owner in (MINE, OTHERS):
+        book.write(EventKind.SYMBOL_CHANGE, *owner, date(2025, 6, 20), security_id=old, terms=terms)
+    cases = cases_of(book, market)
+    assert blocked(cases[10], market) == (sorted({old, new} - {GONE}), [])
+    group = market.group_ix[market.row_of(np.array([new]))[0]]
+    assert cases[10].washes.exposed_nano[group] == 60 * 10**9
+    assert cases[10].washes.exposed_loss_cents[group] == 1_000_00
+    assert blocked(cases[20], market) == ([], [])
+
+
+def test_units_are_those_of_the_snapshot(market: MarketSnapshot) -> None:
+    """Name 3 is a class of ten units whose other class is unknown; renamed, it is still ten of the old
+    group's, and one share of its new name."""
+    securities = tuple(
+        replace(s, group_code="G3", group_units=10.0) if s.security_id == 3 else s for s in market.securities
+    )
+    groups = IdenticalGroups.of_securities(securities)
+    market = replace(market, securities=securities, groups=groups, group_ix=groups.group_ix)
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), 3, 100, 5000)
+    book.sell(MINE, date(2025, 6, 10), 3, 60, 2000)
+    book.buy(MINE, date(2025, 6, 11), OTHER, 5, 100)
+    terms = {"new_parts": 1, "old_parts": 1, "other_security_id": NEW}
+    book.write(EventKind.SYMBOL_CHANGE, *MINE, date(2025, 6, 20), security_id=3, terms=terms)
+    washes = cases_of(book, market)[10].washes
+    at = market.row_of(np.array([3, NEW, OTHER]))
+    assert washes.exposed_nano[groups.group_ix[at]].tolist() == [600 * 10**9, 60 * 10**9, 0]
+    assert washes.young_nano[groups.group_ix[at]].tolist() == [0, 0, 5 * 10**9]
+
+
+def test_what_the_snapshot_does_not_know_blocks_nothing(market: MarketSnapshot) -> None:
+    """A stock without price or model cannot be traded; its lots are still no reason to stop."""
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), GONE, 100, 5000)
+    book.sell(MINE, date(2025, 6, 10), GONE, 60, 2000)
+    book.buy(MINE, date(2025, 6, 20), GONE, 10, 300)
+    case = cases_of(book, market)[10]
+    assert blocked(case, market) == ([], [])
+    assert set(case.lots.security_id.tolist()) == {GONE}
