@@ -41,6 +41,26 @@ def test_a_late_purchase_and_a_filed_year(tmp_path: Path) -> None:
     assert (lot["lot"], lot["before"], lot["after"]["basis"]) == ("r", None, "440.00")
 
 
+def test_a_dividend_that_is_no_longer_qualified(tmp_path: Path) -> None:
+    """Sold 60 days into the window: the filed dividend is ordinary."""
+    bought = {"id": "b", "date": "2024-07-11", "type": "buy", "symbol": "X", "qty": "10", "amount": "1000"}
+    paid = {"id": "d", "date": "2024-08-01", "type": "dividend", "symbol": "X", "per_share": "1"}
+    paid["ex_date"] = "2024-07-12"
+    sold = {"id": "s", "date": "2024-09-09", "type": "sell", "symbol": "X", "qty": "10", "amount": "1000"}
+    old, new = [bought, paid, OLD[2]], [bought, paid, sold, OLD[2]]
+    done = diff(tmp_path, old, new, "--filed", "2024", "--json")
+    assert done.returncode == 3
+    (one,) = json.loads(done.stdout)["dividends"]
+    assert (one["dividend"], one["lot"], one["rules"], one["causes"]) == ("d", "b", ["holding test"], ["s"])
+    assert (one["before"]["qualified"], one["after"]["qualified"]) == ("10.00", "0.00")
+    assert one["after"]["ordinary"] == "10.00"
+    shown = diff(tmp_path, old, new)
+    assert shown.returncode == 0
+    assert "10.00 qualified" in shown.stdout
+    assert "10.00 ordinary" in shown.stdout
+    assert "holding test (by s)" in shown.stdout
+
+
 def test_nothing_changed(tmp_path: Path) -> None:
     done = diff(tmp_path, OLD, OLD)
     assert done.returncode == 0

@@ -7,8 +7,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from allotment.feeds.dividend_changes import DividendCorrection, dividend_corrections
 from allotment.feeds.ledger_json import Ledger, replay
 from allotment.tax.correction import Figures, corrections
+from allotment.tax.folded import Folded
 from allotment.tax.recompute import Book
 from allotment.units import Ints
 
@@ -32,13 +34,14 @@ class NamedCorrection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerChanges:
-    """Ids of transactions, switches of the policy as text, and corrections by year."""
+    """Ids of transactions and dividends, switches of the policy as text, and corrections by year."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
     altered: tuple[str, ...]
     policy: tuple[str, ...]
     corrections: tuple[NamedCorrection, ...]
+    dividends: tuple[DividendCorrection, ...]
 
 
 def changes(old: Ledger, new: Ledger, filed: Collection[int] = ()) -> LedgerChanges:
@@ -46,12 +49,13 @@ def changes(old: Ledger, new: Ledger, filed: Collection[int] = ()) -> LedgerChan
     keys = tuple(dict.fromkeys((*old.ids, *new.ids)))
     number = {key: i for i, key in enumerate(keys)}
     names = tuple(sorted({*old.account_names, *new.account_names}))
-    altered = tuple(key for key in old.ids if key in set(new.ids) and _altered(old, new, key))
-    added = tuple(key for key in new.ids if key not in set(old.ids))
-    removed = tuple(key for key in old.ids if key not in set(new.ids))
-    causes = [number[key] for key in (*added, *removed, *altered)]
+    added = tuple(key for key in new.entries if key not in old.entries)
+    removed = tuple(key for key in old.entries if key not in new.entries)
+    altered = tuple(key for key in old.entries if new.entries.get(key, old.entries[key]) != old.entries[key])
+    causes = (*added, *removed, *altered)
     symbols = {symbol: i for i, symbol in enumerate(sorted({*old.symbols, *new.symbols}))}
-    before, after = (_book(ledger, number, names, symbols) for ledger in (old, new))
+    was, now = replay(old), replay(new)
+    before, after = (_book(old, was, number, names, symbols), _book(new, now, number, names, symbols))
     return LedgerChanges(
         added=added,
         removed=removed,
@@ -69,14 +73,16 @@ def changes(old: Ledger, new: Ledger, filed: Collection[int] = ()) -> LedgerChan
                 after=one.after,
                 is_filed=one.is_filed,
             )
-            for one in corrections(before, after, causes, filed)
+            for one in corrections(before, after, [number[key] for key in causes if key in number], filed)
         ),
+        dividends=dividend_corrections(old, was, new, now, causes, filed),
     )
 
 
-def _book(ledger: Ledger, number: dict[str, int], names: tuple[str, ...], symbols: dict[str, int]) -> Book:
+def _book(
+    ledger: Ledger, folded: Folded, number: dict[str, int], names: tuple[str, ...], symbols: dict[str, int]
+) -> Book:
     """The ledger folded, with accounts and securities numbered alike in both versions."""
-    folded = replay(ledger)
     account = np.array([names.index(name) for name in ledger.account_names], np.int32)
     security = np.array([symbols[symbol] for symbol in ledger.symbols], np.int32)
     ids: Ints = np.array([number[key] for key in ledger.ids], np.int64)
@@ -89,10 +95,6 @@ def _book(ledger: Ledger, number: dict[str, int], names: tuple[str, ...], symbol
             disposals=replace(folded.disposals, account_ix=account[folded.disposals.account_ix]),
         ),
     )
-
-
-def _altered(old: Ledger, new: Ledger, key: str) -> bool:
-    return old.entries[key] != new.entries[key]
 
 
 def _policy(old: Ledger, new: Ledger) -> tuple[str, ...]:

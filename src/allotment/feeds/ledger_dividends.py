@@ -7,7 +7,7 @@ no dividend of anybody in these books: it stands with a minus in a bucket of its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -53,7 +53,7 @@ class DividendPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DividendSums:
-    """One year's dividends in cents. `open`: qualified or ordinary, as the lots are kept or sold."""
+    """Dividends in cents. `open`: qualified or ordinary, as the lots are kept or sold."""
 
     qualified: int = 0
     ordinary: int = 0  # dividends that are not qualified
@@ -90,12 +90,20 @@ def dividend_parts(ledger: Ledger, folded: Folded) -> tuple[DividendPart, ...]:
 
 def dividend_sums(ledger: Ledger, parts: Sequence[DividendPart], year: int, owner: str = "") -> DividendSums:
     """The year's sums in the accounts of `owner` (taxpayer, spouse; both by default)."""
+
+    def is_asked(part: DividendPart) -> bool:
+        is_spouse = bool(ledger.accounts.owner_ix[part.account_ix])
+        return part.year == year and (not owner or is_spouse == (owner == "spouse"))
+
+    return sums_of(filter(is_asked, parts))
+
+
+def sums_of(parts: Iterable[DividendPart]) -> DividendSums:
+    """The parts added up by bucket."""
     sums = dict.fromkeys((*Bucket, OPEN, PAID_IN_LIEU, Payment.IN_LIEU), 0)
     for part in parts:
-        is_spouse = bool(ledger.accounts.owner_ix[part.account_ix])
-        if part.year == year and (not owner or is_spouse == (owner == "spouse")):
-            is_lent = _payment(part.fact) is Payment.IN_LIEU and part.quantity_nano > 0
-            sums[Payment.IN_LIEU if is_lent else part.bucket] += part.amount_cents
+        is_lent = payment_of(part.fact) is Payment.IN_LIEU and part.quantity_nano > 0
+        sums[Payment.IN_LIEU if is_lent else part.bucket] += part.amount_cents
     return DividendSums(
         qualified=sums[Bucket.QUALIFIED],
         ordinary=sums[Bucket.ORDINARY],
@@ -170,8 +178,8 @@ def _tested(ledger: Ledger, fact: Fact, shares: Entitled) -> _Held:
         bool(test(acquired, end, ex, hedged)[0])
         for end in (until, until if known else np.array(["NaT"], "M8[D]"))
     )
-    if _payment(fact) is not Payment.DIVIDEND or now == if_kept:
-        return _Held(days, "yes" if now and _payment(fact) is Payment.DIVIDEND else "no")
+    if payment_of(fact) is not Payment.DIVIDEND or now == if_kept:
+        return _Held(days, "yes" if now and payment_of(fact) is Payment.DIVIDEND else "no")
     return _Held(days, OPEN)
 
 
@@ -179,7 +187,8 @@ def _column(day: int | date) -> Dates:
     return np.array([day], "M8[D]")
 
 
-def _payment(fact: Fact) -> Payment:
+def payment_of(fact: Fact) -> Payment:
+    """Dividend, payment in lieu, or a REIT's."""
     found: Payment = fact.values.get("kind") or Payment.DIVIDEND
     return found
 
@@ -187,14 +196,14 @@ def _payment(fact: Fact) -> Payment:
 def _bucket(fact: Fact, qualified: str, is_short: bool) -> str:
     if is_short:
         return PAID_IN_LIEU
-    return OPEN if qualified == OPEN else str(bucket(_payment(fact), qualified == "yes"))
+    return OPEN if qualified == OPEN else str(bucket(payment_of(fact), qualified == "yes"))
 
 
 def _year(fact: Fact) -> int:
     """D-7; without the days of declaration and record, that of payment."""
     paid = fact.day
     declared, record = fact.values.get("declared") or paid, fact.values.get("record") or paid
-    is_fund = bool(fact.values.get("is_fund")) or _payment(fact) is Payment.REIT
+    is_fund = bool(fact.values.get("is_fund")) or payment_of(fact) is Payment.REIT
     return year_of_dividend(paid, declared, record, is_fund=is_fund)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from allotment.feeds.ledger_dividends import OPEN, DividendPart, dividend_parts, ex_date, payment_of
 from allotment.feeds.ledger_json import Ledger
+from allotment.tax.dividend import DAYS_MORE_THAN, PREFERRED_DAYS_MORE_THAN, Payment
 from allotment.tax.folded import Folded
 from allotment.tax.transactions import Kind
-from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, format_scaled
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, as_day, format_scaled
 
 _MADE_BY = {
     Kind.BUY: "bought on the trade date (Rev. Rul. 66-97); basis is cost with fees (26 U.S.C. §1012(a))",
@@ -33,6 +35,10 @@ _GONE_BY = {
     Kind.WORTHLESS: "worthless, deemed sold on 31 December (§165(g)(1))",
     Kind.TAXABLE_MERGER: "given up in a taxable merger for stock and cash at market value (§1001)",
 }
+_NOT_QUALIFIED = {
+    Payment.IN_LIEU: "a payment in lieu of one (Q-5: §1(h)(11)(B)(iii)(II))",
+    Payment.REIT: "a REIT's (Q-8: §199A)",
+}
 _CHANGED_BY = {
     Kind.SPLIT: "split: shares change, basis and dates do not (§§305(a), 307(a), 1223(4))",
     Kind.SPIN_OFF: "spin-off: basis shared by market value, dates go over (§§355, 358(c), 1223(1))",
@@ -46,7 +52,7 @@ _CHANGED_BY = {
 
 
 def explain_lot(ledger: Ledger, folded: Folded, lot: str) -> list[str]:
-    """Steps in order of day: made, changed, washed, disposed of, and what is left."""
+    """Steps in order of day: made, changed, washed, paid dividends, disposed of, and what is left."""
     origin = ledger.ids.index(lot)
     rows = ledger.transactions
     steps: list[tuple[np.datetime64, int, str]] = []
@@ -62,6 +68,7 @@ def explain_lot(ledger: Ledger, folded: Folded, lot: str) -> list[str]:
         if changed and int(rows.security_ix[r]) in symbols:
             steps.append((rows.day[r], r, f"{ledger.ids[r]}: {changed}"))
     steps += _washes(ledger, folded, origin) + _disposals(ledger, folded, origin)
+    steps += _dividends(ledger, folded, origin)
     steps.sort(key=lambda step: (step[0], step[1]))
     told = [f"{np.datetime_as_string(day)}  {text}" for day, _, text in steps]
     return told + _left(ledger, folded, origin)
@@ -110,6 +117,41 @@ def _disposals(ledger: Ledger, folded: Folded, origin: int) -> list[tuple[np.dat
             text += f", {_usd(sold.disallowed_cents[i])} of loss disallowed (§1091(a))"
         steps.append((sold.day[i], row, text))
     return steps
+
+
+def _dividends(ledger: Ledger, folded: Folded, origin: int) -> list[tuple[np.datetime64, int, str]]:
+    """What each dividend paid on the lot, on its ex-date, before the trades of that day."""
+    links = folded.links
+    is_tacked = bool(((links.origin_row == origin) & (links.permanent == 0)).any())
+    steps = []
+    for part in dividend_parts(ledger, folded):
+        if part.lot_row == origin:
+            fact = part.fact
+            text = (
+                f"{fact.key}: dividend of {_usd(part.amount_cents)} on {_shares(part.quantity_nano)} in "
+                f"account {ledger.account_names[part.account_ix]}, {_taken_as(part, is_tacked)}"
+            )
+            if part.year != fact.day.year:
+                text += f"; of {part.year}, though paid on {fact.day} (D-7: §852(b)(7), §857(b)(9))"
+            steps.append((as_day(ex_date(fact)), -1, text))
+    return steps
+
+
+def _taken_as(part: DividendPart, is_tacked: bool) -> str:
+    """The bucket, with its rule."""
+    payment = payment_of(part.fact)
+    if payment is not Payment.DIVIDEND:
+        return f"{part.bucket}: {_NOT_QUALIFIED[payment]}"
+    days = PREFERRED_DAYS_MORE_THAN if part.fact.values.get("preferred") else DAYS_MORE_THAN
+    rules = "Q-1: §1(h)(11)(B)(iii), §246(c)(1)"
+    if part.fact.values.get("hedged_days"):
+        rules += "; Q-3, days of diminished risk taken off: §246(c)(4)"
+    if is_tacked:
+        rules += "; Q-2, the days of shares that it replaced do not count: §246(c)(3)(B)"
+    if part.qualified == OPEN:
+        return f"open: held {part.counted_days} days so far, the days to come decide ({rules})"
+    needs = "more" if part.qualified == "yes" else "not more"
+    return f"{part.bucket}: held {part.counted_days} days around the ex-date, {needs} than {days} ({rules})"
 
 
 def _left(ledger: Ledger, folded: Folded, origin: int) -> list[str]:
