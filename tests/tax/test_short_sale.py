@@ -52,6 +52,62 @@ def test_young_stock_starts_anew_when_the_short_is_closed(replayed: Replay) -> N
     assert [(qty, hp) for qty, _, hp in done.lot("t3")] == [(20, "2024-06-03"), (40, "2024-04-01")]
 
 
+def test_the_day_on_which_stock_turns_long_term_decides_both_rules(replayed: Replay) -> None:
+    """Bought on 10 May 2023, long-term from 11 May 2024 (Rev. Rul. 66-7): short on that day, the loss is
+    long-term and the stock keeps its date; a day earlier it is short-term, and the stock starts anew."""
+    text = """
+        2023-05-10 buy        X qty=10 amount=100
+        {} short_sell X qty=10 amount=200
+        2024-06-03 cover      X qty=10 amount=300
+    """
+    on_it = replayed(text.format("2024-05-11"))
+    assert on_it.terms("t3") == {"L"}
+    assert on_it.lot("t1")[0][2] == "2023-05-10"
+    before = replayed(text.format("2024-05-10"))
+    assert before.terms("t3") == {"S"}
+    assert before.lot("t1")[0][2] == "2024-06-03"
+
+
+def test_stock_of_an_ira_neither_makes_a_loss_long_term_nor_starts_anew(replayed: Replay) -> None:
+    """§1233(e)(2)(C) adds a spouse's stock to the taxpayer's; an IRA is neither."""
+    done = replayed(
+        """
+        2022-01-10 buy        X account=I qty=10 amount=100
+        2024-03-01 buy        X account=I qty=10 amount=100
+        2024-05-10 short_sell X account=A qty=10 amount=200
+        2024-06-03 cover      X account=A qty=10 amount=300
+    """,
+        {"A": {}, "I": {"type": "ira"}},
+    )
+    assert done.terms("t4") == {"S"}
+    assert done.lot("t2")[0][2] == "2024-03-01"
+
+
+def test_a_billionth_of_a_share_is_closed_and_starts_anew(replayed: Replay) -> None:
+    done = replayed("""
+        2024-03-01 buy        X qty=1 amount=100
+        2024-05-10 short_sell X qty=1 amount=200
+        2024-06-03 cover      X qty=0.000000001 amount=0
+    """)
+    assert done.folded.disposals.quantity_nano.tolist() == [1]
+    assert [hp for _, _, hp in done.lot("t1")] == ["2024-06-03", "2024-03-01"]
+    assert [row["qty"] for row in done.lots if row["origin"] == "t2"] == ["-0.999999999"]
+
+
+def test_what_is_closed_is_short_no_more(replayed: Replay) -> None:
+    """A merger that an open short would stop goes through; nothing is left to close again."""
+    text = """
+        2024-05-09 buy          X qty=5 amount=900
+        2024-05-10 short_sell   X qty=10 amount=2000
+        2024-06-03 cover        X qty=10 amount=1600
+        {}
+    """
+    done = replayed(text.format("2024-06-04 stock_merger X to=Y ratio=1:1"))
+    assert [(row["symbol"], row["qty"]) for row in done.lots] == [("Y", "5")]
+    with pytest.raises(BadFileError, match="1 shares are covered, 0 are short"):
+        replayed(text.format("2024-06-04 cover X qty=1 amount=1"))
+
+
 def test_a_split_multiplies_shorts_too(replayed: Replay) -> None:
     done = replayed("""
         2024-05-10 short_sell X qty=10 amount=2000

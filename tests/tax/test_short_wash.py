@@ -133,6 +133,56 @@ def test_the_child_of_a_spin_off_is_another_stock(replayed: Replay) -> None:
     assert done.sold("t5")["disallowed"] == 0
 
 
+def test_a_short_of_what_becomes_a_child_later_is_another_stock_too(replayed: Replay) -> None:
+    """The same when the other stock's short stands first of all in the books."""
+    done = replayed("""
+        2024-05-01 short_sell C qty=10 amount=500
+        2024-05-02 short_sell X qty=10 amount=500
+        2024-05-10 cover      X qty=10 amount=600
+        2024-08-01 spinoff    X child=C ratio=1 parent_fmv=30 child_fmv=20
+    """)
+    assert done.sold("t3")["disallowed"] == 0
+
+
+def test_a_short_in_the_place_of_a_closed_one_takes_a_loss_of_its_order(replayed: Replay) -> None:
+    """One order closes two shorts; the younger one, sold when another had been closed, takes the loss of
+    the older one and shows it."""
+    done = replayed("""
+        2024-05-01 short_sell X qty=10 amount=500
+        2024-05-02 short_sell X qty=10 amount=500
+        2024-05-03 cover      X qty=10 amount=400
+        2024-05-06 short_sell X qty=10 amount=500
+        2024-05-10 cover      X qty=20 amount=1400
+    """)
+    assert done.sold("t5", "t2")["disallowed"] == 200
+    assert done.sold("t5", "t4")["proceeds"] == 300
+    assert done.sold("t5")["gain"] == -400
+
+
+def test_a_ratio_of_classes_leaves_no_billionth_over(replayed: Replay) -> None:
+    """One share of K is 1,500 of L; what comes to one share, to the billionth, is one share, whether the
+    short of the loss or the other short is rounded."""
+    groups = [[{"K": 1500}, "L"]]
+    held = replayed(
+        """
+        2024-05-01 short_sell K qty=1 amount=1500
+        2024-05-02 short_sell L qty=1500.000000001 amount=1500
+        2024-05-10 cover      K qty=1 amount=1800
+    """,
+        si_groups=groups,
+    )
+    assert [(row["qty"], row["basis"]) for row in held.lots] == [("-1500.000000001", "-1200.00")]
+    later = replayed(
+        """
+        2024-05-01 short_sell L qty=1500.000000001 amount=1500
+        2024-05-10 cover      L qty=1500.000000001 amount=1800
+        2024-05-13 short_sell K qty=1 amount=1500
+    """,
+        si_groups=groups,
+    )
+    assert later.folded.disposals.disallowed_cents.tolist() == [30_000]
+
+
 def test_the_broker_matches_inside_an_account(replayed: Replay) -> None:
     """A loss elsewhere waits before the one that is matched."""
     done = replayed(
@@ -194,6 +244,12 @@ def test_inside_an_ira_nothing_is_deferred(replayed: Replay) -> None:
     assert inside.folded.disposals.disallowed_cents.tolist() == [0]
     before = text.replace("2024-05-13 short_sell", "2024-05-10 short_sell")
     assert replayed(before.format("I", "A"), accounts).lots[0]["basis"] == "-700.00"
+    open_before = """
+        2024-05-01 short_sell X account=I qty=10 amount=500
+        2024-05-02 short_sell X account=A qty=10 amount=500
+        2024-05-10 cover      X account=I qty=10 amount=700
+    """
+    assert replayed(open_before, accounts).lots[0]["basis"] == "-500.00"
     lost = replayed(text.format("A", "I"), accounts)
     assert (lost.sold("t2")["permanent"], lost.lots[0]["basis"]) == (200, "-700.00")
 

@@ -15,6 +15,7 @@ import numpy as np
 from allotment.errors import InvariantError
 from allotment.tax import pieces as c
 from allotment.tax.chronicle import Rows
+from allotment.tax.fills import whole_orders
 from allotment.tax.folded import Folded, Harvest
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.pieces import Books, Facts, Matrix
@@ -36,6 +37,9 @@ def fold_transactions(
     groups = with_successors(groups, transactions)
     of = families(groups, transactions)
     plan = streams(transactions, of)
+    whole = whole_orders(transactions, plan.rows)
+    if whole is not None:
+        return whole.by_fills(fold_transactions(whole.transactions, accounts, groups, policy))
     facts = _facts(accounts, groups, of, policy)
     facts.policy[c.UNKNOWN_BASIS] = bool(transactions.brought.basis_state.any())
     account_start = np.searchsorted(

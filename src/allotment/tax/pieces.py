@@ -216,16 +216,26 @@ def unchain(b: Books, p: int) -> None:
 
 
 @inner
+def _replaces_before(b: Books, p: int, q: int) -> bool:
+    piece = b.piece
+    if piece[p, PURCHASED] != piece[q, PURCHASED]:
+        return bool(piece[p, PURCHASED] < piece[q, PURCHASED])
+    if piece[p, PURCHASE_ID] != piece[q, PURCHASE_ID]:
+        return bool(piece[p, ORIGIN] < piece[q, ORIGIN])
+    is_kept, other_is_kept = piece[p, STATUS] == OPEN, piece[q, STATUS] == OPEN
+    if is_kept != other_is_kept:
+        return bool(is_kept)
+    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+
+
+@inner
 def place_young(b: Books, f: Facts, p: int) -> None:
     """Put a purchase that has washed no loss among those of its group, in order of purchase;
-    of one lot, what is kept stands before what is sold."""
+    of one purchase, what is kept stands before what is sold."""
     piece = b.piece
     g = f.group_local[piece[p, SECURITY]]
     after = b.group[g, YOUNG_TAIL]
-    while after >= 0 and (
-        piece[p, PURCHASED] < piece[after, PURCHASED]
-        or (piece[p, PURCHASED] == piece[after, PURCHASED] and piece[p, ORIGIN] < piece[after, ORIGIN])
-    ):
+    while after >= 0 and _replaces_before(b, p, after):
         after = piece[after, YOUNG_PREV]
     before = piece[after, YOUNG_NEXT] if after >= 0 else b.group[g, YOUNG_HEAD]
     piece[p, YOUNG_PREV], piece[p, YOUNG_NEXT], piece[p, IS_YOUNG] = after, before, 1

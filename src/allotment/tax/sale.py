@@ -33,6 +33,7 @@ from allotment.tax.pieces import (
     free_piece,
     part,
     place,
+    place_young,
 )
 from allotment.tax.wash_sale import forget_old, open_claim, wash_with_held
 
@@ -56,13 +57,25 @@ def share_out(b: Books, amount: int) -> None:
 
 
 @inner
+def _stand_back(b: Books, f: Facts) -> None:
+    """What is kept of a purchase replaces a loss before what is sold of it."""
+    p = b.counts[TAKEN_HEAD]
+    while p >= 0:
+        if b.piece[p, IS_YOUNG] == 1:
+            displace_young(b, f, p)
+            place_young(b, f, p)
+        p = b.piece[p, NEXT]
+
+
+@inner
 def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int) -> None:
     """Book the taken list as sold on `day` for `amount` and empty it. `today` is the day of the
     transaction, which only a deemed sale differs from."""
     piece = b.piece
     share_out(b, amount)
+    forget_old(b, f, piece[b.counts[TAKEN_HEAD], SECURITY], today)
+    _stand_back(b, f)
     p = b.counts[TAKEN_HEAD]
-    forget_old(b, f, piece[p, SECURITY], today)
     while p >= 0:
         taxable = f.taxable[piece[p, ACCOUNT]] == 1
         left = p

@@ -26,6 +26,7 @@ from allotment.tax.pieces import (
     NEXT,
     NONE,
     PREV,
+    PURCHASE_ID,
     QUANTITY,
     SHORT,
     STATUS,
@@ -63,13 +64,25 @@ def _held_long(b: Books, f: Facts, security: int, day: int) -> int:
 
 
 @inner
+def _marked(b: Books, x: int, order: int) -> int:
+    """Shares of list x, sold short by the fills of `order` before, that are long-term already."""
+    total = 0
+    p = b.head[x]
+    while p >= 0:
+        if b.piece[p, PURCHASE_ID] == order and b.piece[p, ABSORBED] == 1:
+            total += b.piece[p, QUANTITY]
+        p = b.piece[p, NEXT]
+    return total
+
+
+@inner
 def open_short(b: Books, f: Facts, p: int, account: int, security: int, day: int) -> None:
     """Enter the short p, whose `BASIS` is its proceeds. ABSORBED marks shares whose loss would
     be long-term (§1233(d))."""
     x = short_list_of(f, account, security)
     b.piece[p, STATUS] = SHORT
     forget_closings(b, f.group_local[security], day)
-    old = _held_long(b, f, security, day)
+    old = _held_long(b, f, security, day) - _marked(b, x, b.piece[p, PURCHASE_ID])
     if old >= b.piece[p, QUANTITY]:
         b.piece[p, ABSORBED] = 1
     elif old > 0:

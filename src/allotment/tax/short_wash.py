@@ -103,8 +103,12 @@ def _takes(b: Books, f: Facts, p: int, c: int, day: int) -> bool:
 
 @inner
 def _comes_first(b: Books, c: int, best: int) -> bool:
-    """Was the short c opened before `best` (none: -1)? Transactions stand in order of day and execution."""
-    return bool(best == NONE or b.piece[c, ORIGIN] < b.piece[best, ORIGIN])
+    """Was the short c opened before `best` (none: -1)? Transactions stand in order of day and execution;
+    of one order, what was looked at first stays."""
+    if best == NONE:
+        return True
+    is_same = b.piece[c, PURCHASE_ID] == b.piece[best, PURCHASE_ID]
+    return bool(b.piece[c, ORIGIN] < b.piece[best, ORIGIN] and not is_same)
 
 
 @inner

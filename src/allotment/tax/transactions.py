@@ -206,8 +206,9 @@ class Transactions:
 
     Quantities and amounts are never negative; `kind` gives the direction. `amount_cents` is
     the whole cost of a purchase with its fees, or the net proceeds of the whole order.
-    `order_id` is the purchase that new shares belong to: rows of one parent order share it,
-    all others have a number of their own. `security_ix` is a row of `IdenticalGroups`.
+    `order_id` is the order: rows of one parent order share a positive one, all others have a
+    negative one of their own. New shares of one order are one purchase; what one order sells or
+    closes is one disposal, of its first row (`tax.fills`). `security_ix` is a row of `IdenticalGroups`.
     """
 
     household_ix: Index  # 0, 1, … ascending
