@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TAX = ROOT / "src" / "allotment" / "tax"
 EXPLAINED = Path(__file__).with_suffix(".toml")
 MODULES = (
-    "claims", "disposal", "exercise", "holding_period", "merger", "pieces", "purchase", "relief",
+    "claims", "disposal", "exercise", "fills", "holding_period", "merger", "pieces", "purchase", "relief",
     "return_of_capital", "sale", "short_sale", "short_wash", "spin_off", "split", "split_off", "tacking",
     "taxable_exchange", "wash_sale",
 )  # fmt: skip

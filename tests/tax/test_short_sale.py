@@ -94,6 +94,15 @@ def test_a_billionth_of_a_share_is_closed_and_starts_anew(replayed: Replay) -> N
     assert [row["qty"] for row in done.lots if row["origin"] == "t2"] == ["-0.999999999"]
 
 
+def test_a_billionth_of_a_share_held_long_makes_as_much_of_a_loss_long_term(replayed: Replay) -> None:
+    done = replayed("""
+        2022-03-01 buy        X qty=0.000000001 amount=1
+        2024-05-10 short_sell X qty=1 amount=200
+        2024-06-03 cover      X qty=1 amount=300
+    """)
+    assert [(row["qty"], row["term"]) for row in done.rows] == [("0.000000001", "L"), ("0.999999999", "S")]
+
+
 def test_what_is_closed_is_short_no_more(replayed: Replay) -> None:
     """A merger that an open short would stop goes through; nothing is left to close again."""
     text = """

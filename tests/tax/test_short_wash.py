@@ -133,6 +133,19 @@ def test_the_child_of_a_spin_off_is_another_stock(replayed: Replay) -> None:
     assert done.sold("t5")["disallowed"] == 0
 
 
+def test_part_of_the_oldest_short_left_takes_a_loss(replayed: Replay) -> None:
+    """The older short is closed whole; ten of the other's thirty take its loss, and all thirty stay open."""
+    done = replayed("""
+        2024-05-01 short_sell X qty=10 amount=500
+        2024-05-02 short_sell X qty=30 amount=1500
+        2024-05-10 cover      X qty=10 amount=600
+        2024-08-01 cover      X qty=30 amount=1500
+    """)
+    assert done.sold("t3")["disallowed"] == 100
+    assert done.sold("t4")["proceeds"] == 1400
+    assert done.lots == []
+
+
 def test_a_short_of_what_becomes_a_child_later_is_another_stock_too(replayed: Replay) -> None:
     """The same when the other stock's short stands first of all in the books."""
     done = replayed("""

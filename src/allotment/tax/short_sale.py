@@ -159,7 +159,6 @@ def cover(
     """Close `quantity` shares of the shorts of one account, oldest first, for `amount`."""
     x = short_list_of(f, account, security)
     b.flow[f.taxable[account], F_RECEIVED] += amount
-    forget_closings(b, f.group_local[security], day)
     _take_oldest(b, x, quantity)
     share_out(b, amount)
     p = b.counts[TAKEN_HEAD]
