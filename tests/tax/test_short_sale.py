@@ -97,8 +97,8 @@ def test_a_billionth_of_a_share_is_closed_and_starts_anew(replayed: Replay) -> N
 def test_a_billionth_of_a_share_held_long_makes_as_much_of_a_loss_long_term(replayed: Replay) -> None:
     done = replayed("""
         2022-03-01 buy        X qty=0.000000001 amount=1
-        2024-05-10 short_sell X qty=1 amount=200
-        2024-06-03 cover      X qty=1 amount=300
+        2024-05-10 short_sell X qty=1 amount=10000000000
+        2024-06-03 cover      X qty=1 amount=30000000000
     """)
     assert [(row["qty"], row["term"]) for row in done.rows] == [("0.000000001", "L"), ("0.999999999", "S")]
 

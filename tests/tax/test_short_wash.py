@@ -175,7 +175,7 @@ def test_a_short_in_the_place_of_a_closed_one_takes_a_loss_of_its_order(replayed
 def test_a_ratio_of_classes_leaves_no_billionth_over(replayed: Replay) -> None:
     """One share of K is 1,500 of L; what comes to one share, to the billionth, is one share, whether the
     short of the loss or the other short is rounded."""
-    groups = [[{"K": 1500}, "L"]]
+    groups = [{"K": "1500", "L": "1"}]
     held = replayed(
         """
         2024-05-01 short_sell K qty=1 amount=1500

@@ -38,7 +38,9 @@ def diff(
     from allotment.feeds.ledger_changes import changes
 
     found = changes(read(old), read(new), filed or ())
-    years = sorted({c.year for c in (*found.corrections, *found.dividends) if c.is_filed})
+    years = sorted(
+        {c.year for c in found.corrections if c.is_filed} | {c.year for c in found.dividends if c.is_filed}
+    )
     facts: dict[str, Any] = {
         "added": list(found.added),
         "removed": list(found.removed),

@@ -6,7 +6,7 @@ another lot than was thought, turns a qualified dividend into an ordinary one, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, field
 
 from allotment.feeds.ledger_dividends import DividendPart, DividendSums, dividend_parts, sums_of
@@ -107,7 +107,7 @@ def _side(ledger: Ledger, folded: Folded) -> _Side:
     return side
 
 
-def _symbols(ledger: Ledger) -> Mapping[str, str]:
+def _symbols(ledger: Ledger) -> dict[str, str]:
     """The security of every transaction and dividend, by id."""
     rows = dict(zip(ledger.ids, ledger.transactions.security_ix.tolist(), strict=True))
     named = {key: ledger.symbols[security] for key, security in rows.items()}
