@@ -354,3 +354,38 @@ class Refuse:
             raise ImportError('not here')
 sys.meta_path.insert(0, Refuse())
 """
+
+
+def test_a_mode_changes_what_the_trades_are_for(tmp_path: Path, changed: Changed) -> None:
+    wide = changed(("problem.toml", "Technology = [-0.005, 0.005]", "Technology = [-0.05, 0.05]"))
+    code, _ = run(wide, "--out", tmp_path / "out", "--mode", "raise_cash", "--amount", 20_000)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (code, summary["status"]) == (0, "solved")
+    assert summary["cash_after_usd"] >= 20_000
+    trades = (tmp_path / "out" / "trades.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[1] for line in trades} == {"sell"}
+    run(EXAMPLE, "--out", tmp_path / "neutral", "--mode", "tax_neutral")
+    summary = json.loads((tmp_path / "neutral" / "summary.json").read_text())
+    assert summary["gain_short_usd"] + summary["gain_long_usd"] <= 0.01
+    assert "row.mode," in (tmp_path / "neutral" / "multipliers.csv").read_text()
+
+
+def test_what_a_mode_cannot_reach_is_told(tmp_path: Path) -> None:
+    code, told = run(EXAMPLE, "--out", tmp_path / "out", "--mode", "harvest", "--amount", 1e9, "--json")
+    assert code == 3
+    (only,) = json.loads(told)["problems"]
+    assert [one["constraint"] for one in only["relaxed"]] == ["mode"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--mode", "profit"), "harvest"),
+        (("--mode", "harvest"), "amount"),
+        (("--amount", 5), "belong"),
+        (("--mode", "track", "--years-left", 2), "transition"),
+    ],
+)
+def test_a_mode_that_makes_no_sense_is_refused(tmp_path: Path, words: tuple[object, ...], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        run(EXAMPLE, "--out", tmp_path / "out", *words)

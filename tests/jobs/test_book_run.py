@@ -11,6 +11,7 @@ from allotment.errors import DataError, UsageError
 from allotment.jobs.book_run import RunRequest, rebalance_book
 from allotment.jobs.market_day import latest_session
 from allotment.jobs.summary import summarise
+from allotment.optimize.modes import Mode, Purpose
 from allotment.store import book_tables, proposal_tables, run_tables
 
 
@@ -64,6 +65,17 @@ def test_asking_for_nothing_there_is_told(sample_firm) -> None:
         rebalance_book(sample_firm, RunRequest(account_codes=("NOPE",)), quiet)
     with pytest.raises(DataError, match="Import prices"):
         rebalance_book(sample_firm, RunRequest(asof=date(1990, 1, 2)), quiet)
+
+
+def test_a_run_for_a_purpose_is_another_run(sample_firm) -> None:
+    plain = rebalance_book(sample_firm, RunRequest(), quiet)
+    aimed = rebalance_book(sample_firm, RunRequest(purpose=Purpose(mode=Mode.LIQUIDATE)), quiet)
+    runs = [run_tables.load_run(sample_firm, one.run_id) for one in (plain, aimed)]
+    assert runs[0].inputs_hash != runs[1].inputs_hash
+    assert "liquidate" in runs[1].parameters["purpose"]
+    for proposal in proposal_tables.load_proposals(sample_firm, aimed.run_id):
+        assert (proposal.trades.side < 0).all()
+        assert proposal.cash_after_cents >= proposal.cash_before_cents
 
 
 def test_a_mandate_changed_is_another_run(sample_firm) -> None:

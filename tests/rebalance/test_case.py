@@ -12,6 +12,8 @@ import pytest
 from allotment.book.household import AccountKind
 from allotment.book.lots import BasisState
 from allotment.errors import DataError
+from allotment.optimize.modes import Mode, Purpose
+from allotment.optimize.problem import RowKind
 from allotment.rebalance.case import CostPolicy, prepare
 
 _spec = importlib.util.spec_from_file_location("small", Path(__file__).with_name("conftest.py"))
@@ -45,6 +47,25 @@ def test_weights_are_fractions_of_all_there_is(market, case) -> None:
 def test_a_dollar_sold_costs_what_the_client_pays(market, case, basis, day, tax) -> None:
     made = prepare(case(lots_of((3, 100, basis, day)), mandate=TAXES), market, CostPolicy())
     assert made.problem.lot_tax == pytest.approx([tax / 10_000])
+
+
+def test_gains_per_dollar_stand_for_rows_and_modes(market, case) -> None:
+    lots = lots_of((3, 100, 8_000, "2025-06-01"), (4, 100, 13_000, "2023-06-01"))
+    made = prepare(case(lots), market, CostPolicy())
+    assert made.problem.lot_gain == pytest.approx([0.2, -0.3])
+    assert made.problem.lot_is_long.tolist() == [False, True]
+    assert prepare(case(lots, kind=AccountKind.IRA), market, CostPolicy()).problem.lot_gain.tolist() == [0, 0]
+
+
+def test_a_purpose_changes_the_problem_and_its_hash(market, case) -> None:
+    plain = case(lots_of((3, 100, 8_000, "2025-06-01")))
+    aimed = replace(plain, purpose=Purpose(mode=Mode.TAX_NEUTRAL))
+    one, other = prepare(plain, market, CostPolicy()), prepare(aimed, market, CostPolicy())
+    assert other.problem.row_kind.tolist() == [RowKind.GAIN]
+    assert one.inputs_hash != other.inputs_hash
+    limited = prepare(replace(plain, te_max=0.02), market, CostPolicy())
+    assert limited.problem.te_max.tolist() == [0.02]
+    assert limited.inputs_hash != one.inputs_hash
 
 
 def test_long_term_begins_on_the_day_after_a_year(market, case) -> None:

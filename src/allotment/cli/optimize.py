@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from allotment.cli import output
+from allotment.cli.purpose import Amount, ModeName, YearsLeft, purpose
 from allotment.errors import BadFileError, BadRow, UsageError
 
 if TYPE_CHECKING:
     from allotment.feeds.problem_answer import Answer
     from allotment.optimize.backend import Backend
+    from allotment.optimize.modes import Purpose
 
 _SUMMARY = "summary.json"
 _TAKEN: Mapping[str, Any] = {"reply": "taken"}
@@ -36,6 +38,9 @@ def optimize(
     audit: Annotated[
         bool, typer.Option(help="Write audit.py and audit.npz: the convex core, to solve without Allotment.")
     ] = False,
+    mode: ModeName = "",
+    amount: Amount = None,
+    years_left: YearsLeft = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Decide accounts given as files: trades by lot, with reasons and a proof of how good they are.
@@ -50,13 +55,14 @@ def optimize(
         raise UsageError("--trades belong to one problem; give one folder.")
     asked = _backend(backend, backend_command, backend_seconds)
     folders = _folders(problems, out)
+    aim = purpose(mode, amount, years_left)
     mistakes: list[BadRow] = []
     done: list[dict[str, Any]] = []
     with output.progress(quiet=as_json) as advance:
         for at, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
             advance("Optimising", at, len(problems))
             try:
-                found = _found(problem, trades, asked)
+                found = _found(problem, trades, asked, aim)
             except BadFileError as error:
                 mistakes += error.rows
                 continue
@@ -81,10 +87,12 @@ def _backend(name: str, line: str, seconds_max: float) -> tuple[str, Backend] | 
     return (line, backends.command(line, seconds_max)) if line else None
 
 
-def _found(folder: Path, trades: Path | None, asked: tuple[str, Backend] | None) -> Answer:
+def _found(
+    folder: Path, trades: Path | None, asked: tuple[str, Backend] | None, aim: Purpose | None
+) -> Answer:
     """Our own answer, or that of a file or backend with what our rules and bound say of it."""
     from allotment.feeds.problem_answer import FILE, Door, answer
-    from allotment.feeds.problem_columns import OPTIONS, problem_columns
+    from allotment.feeds.problem_columns import OPTIONS, for_purpose, problem_columns
     from allotment.feeds.problem_folder import read_problem
     from allotment.feeds.problem_trades import as_weights, read_trades
     from allotment.optimize.backend import Reply, consider
@@ -93,7 +101,7 @@ def _found(folder: Path, trades: Path | None, asked: tuple[str, Backend] | None)
     from allotment.optimize.solve import solve_batch, solve_one
 
     given = read_problem(folder)
-    columns = problem_columns(given)
+    columns = for_purpose(problem_columns(given), aim)
     market, problem = columns.market, columns.problem
     traded = read_trades(trades, given, columns) if trades is not None else None
     solve_batch(market, problem.problems(0, 0))  # loads the kernels, which is not timed

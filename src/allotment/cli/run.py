@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from allotment.cli import output
+from allotment.cli.purpose import Amount, ModeName, YearsLeft, purpose
 from allotment.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def rebalance(
         list[str] | None, typer.Argument(help="Account codes; all open accounts without.")
     ] = None,
     asof: Day = None,
+    mode: ModeName = "",
+    amount: Amount = None,
+    years_left: YearsLeft = 1,
     as_json: Json = False,
 ) -> None:
     """Decide accounts: trades by lot with reasons, stored as proposals.
@@ -58,7 +62,10 @@ def rebalance(
 
     settings: Settings = context.obj
     request = RunRequest(
-        asof=asof.date() if asof else None, account_codes=tuple(accounts or ()), threads=settings.n_threads
+        asof=asof.date() if asof else None,
+        account_codes=tuple(accounts or ()),
+        purpose=purpose(mode, amount, years_left),
+        threads=settings.n_threads,
     )
     with Store.open(settings) as store, store.firm() as firm, output.progress(quiet=as_json) as advance:
         report = rebalance_book(firm, request, advance)

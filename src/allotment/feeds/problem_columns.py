@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from allotment.feeds.problem_folder import FileLots, ProblemFolder, Washes
 from allotment.feeds.problem_toml import ProblemTerms
 from allotment.optimize.cash_band import with_room_for_a_step
+from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, make_problems
 from allotment.tax.holding_period import first_long_term_day
 from allotment.units import Bools, Floats, Ints, as_day
@@ -37,7 +38,7 @@ class ProblemColumns:
     market: Market
     problem: Problems
     lot_rows: Ints  # (L,) row of lots.csv of each lot of the problem
-    row_names: tuple[str, ...]  # the key of problem.toml that made each row
+    row_names: tuple[str, ...]  # the key of problem.toml that made each row, or "mode"
     value_usd: Decimal
     held: tuple[Decimal, ...]  # shares of each name before trading
 
@@ -59,6 +60,15 @@ def problem_columns(given: ProblemFolder) -> ProblemColumns:
     """The problem of a folder. An account worth less than a cent becomes one without value."""
     with localcontext(EXACT):
         return _columns(given)
+
+
+def for_purpose(columns: ProblemColumns, purpose: Purpose | None) -> ProblemColumns:
+    """The same account traded for a purpose, whose row is called mode."""
+    if purpose is None:
+        return columns
+    problem = with_purpose(columns.problem, purpose)
+    names = (*columns.row_names, "mode")[: len(problem.row_kind)]
+    return replace(columns, problem=problem, row_names=names)
 
 
 def _columns(given: ProblemFolder) -> ProblemColumns:

@@ -134,7 +134,7 @@ def _beyond(found: Answer) -> list[Relaxation]:
     """Every limit that the trades do not keep."""
     if found.status == Status.EMPTY:
         return []
-    problem, given, weight = found.columns.problem, found.given.terms, found.weight
+    problem, weight = found.columns.problem, found.weight
     cash, limit = 1.0 - float(weight.sum()), OPTIONS.limit_price
     made = [
         Relaxation("account.cash_min", float(problem.cash_min[0]) - cash, OPTIONS.cash_price),
@@ -149,7 +149,7 @@ def _beyond(found: Answer) -> list[Relaxation]:
         made.append(Relaxation(name, excess, float(problem.row_price[r]), _ROW_EXCESS_MIN))
     made = [one for one in made if one.amount > _EXCESS_MIN]
     # In half variance, as it is priced.
-    half_variance = (tracking_error(found) ** 2 - given.te_max**2) / 2
+    half_variance = (tracking_error(found) ** 2 - float(problem.te_max[0]) ** 2) / 2
     if half_variance > 0.0:
         made.append(Relaxation("risk.te_max", half_variance, OPTIONS.te_price, _HALF_VARIANCE_MIN))
     return made

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from time import perf_counter
 
@@ -24,6 +24,7 @@ from allotment.errors import UsageError
 from allotment.jobs.market_day import latest_session, read_snapshot
 from allotment.ledger.events import AccountTable
 from allotment.ledger.fold import fold
+from allotment.optimize.modes import Purpose
 from allotment.optimize.problem import Market, Problems
 from allotment.optimize.solution import Solutions
 from allotment.optimize.solve import solve_batch
@@ -51,6 +52,7 @@ class RunRequest:
     asof: date | None = None  # default: the last session with prices
     account_codes: tuple[str, ...] = ()
     costs: CostPolicy = field(default_factory=CostPolicy)
+    purpose: Purpose | None = None  # what every account chosen is traded for; default: its mandate
     threads: int = 1
 
 
@@ -76,6 +78,7 @@ class _Inputs:
     chosen: frozenset[int]  # account ids
     until_seq: int  # events that became known later are not looked at
     costs: CostPolicy
+    purpose: Purpose | None
     versions: Versions
 
     def digest(self) -> str:
@@ -85,7 +88,7 @@ class _Inputs:
         for table in (clients.accounts, clients.taxpayers, clients.venues, clients.mandates):
             digest.update(repr(sorted(table.items())).encode())
         facts = (sorted(self.chosen), self.until_seq, self.costs, self.versions, STEP_ACCOUNTS)
-        digest.update(repr(facts).encode())
+        digest.update(repr((*facts, self.purpose)).encode())
         return digest.hexdigest()
 
 
@@ -133,6 +136,7 @@ def _read_inputs(firm: FirmStore, request: RunRequest) -> _Inputs:
         chosen=_selection(accounts, request.account_codes, asof),
         until_seq=until_seq,
         costs=request.costs,
+        purpose=request.purpose,
         versions=Versions(engine=__version__, rules=RULES_VERSION),
     )
 
@@ -163,6 +167,7 @@ def _create_run(firm: FirmStore, inputs: _Inputs, digest: str) -> int:
             "model": inputs.market.model.version,
             "market": inputs.market.digest,
             "costs": repr(inputs.costs),
+            "purpose": repr(inputs.purpose),
         },
         engine_version=inputs.versions.engine,
         rules_version=inputs.versions.rules,
@@ -240,7 +245,8 @@ class _Worker:
         )
         state = fold(events, table, inputs.market.groups)
         facts = facts_of(events, state, inputs.clients, account_ids, inputs.market)
-        made = decide(facts.cases, inputs.market, inputs.costs, inputs.versions, facts.year, self._solve)
+        cases = [replace(case, purpose=inputs.purpose) for case in facts.cases]
+        made = decide(cases, inputs.market, inputs.costs, inputs.versions, facts.year, self._solve)
         return made.proposals, [*facts.exceptions, *made.exceptions]
 
     def _solve(self, market: Market, problems: Problems) -> Solutions:

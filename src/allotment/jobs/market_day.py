@@ -29,10 +29,15 @@ def latest_session(firm: FirmStore, asof: date | None) -> date:
 
 def read_snapshot(firm: FirmStore, asof: date, policy: EstimationPolicy | None = None) -> MarketSnapshot:
     """Prices, benchmarks, exposures and risk of `asof`; the model is estimated and kept if it is new."""
-    history = market_tables.load_history(firm, asof - timedelta(days=_HISTORY_DAYS), asof)
-    snapshot = snapshot_of(history, asof, policy)
+    snapshot = look_at(firm, asof, policy)
     model_tables.save_model(firm, snapshot.model)
     return snapshot
+
+
+def look_at(firm: FirmStore, asof: date, policy: EstimationPolicy | None = None) -> MarketSnapshot:
+    """The same, keeping nothing."""
+    history = market_tables.load_history(firm, asof - timedelta(days=_HISTORY_DAYS), asof)
+    return snapshot_of(history, asof, policy)
 
 
 def snapshot_of(history: MarketHistory, asof: date, policy: EstimationPolicy | None = None) -> MarketSnapshot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -13,6 +14,7 @@ from allotment.book.lots import BasisState, Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.errors import DataError
+from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Problems, make_problems
 from allotment.rebalance.lot_rules import chooses_lots, closing_order, may_be_sold
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -48,6 +50,8 @@ class AccountCase:
     lots: Lots
     cash_cents: int
     washes: GroupWashes  # of the whole household
+    te_max: float = math.inf  # annual limit of tracking error, beside the mandate's price of risk
+    purpose: Purpose | None = None  # what this decision is for, where it is not the mandate's everyday
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
     held = value / max(total, 1)
     market_rows = np.flatnonzero((wanted.benchmark > 0.0) | (held > 0.0))
     priced = replace(priced, name=np.searchsorted(market_rows, lot_rows))
+    problem = _problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced)
     return Prepared(
         case=case,
         wishes=wanted,
@@ -93,7 +98,7 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
         lot_is_long=priced.is_long,
         value_cents=total,
         inputs_hash=_inputs_hash(case, priced.lots, market, costs),
-        problem=_problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced),
+        problem=problem if case.purpose is None else with_purpose(problem, case.purpose),
     )
 
 
@@ -231,6 +236,7 @@ def _problem(
         names_from=np.array([0, n]),
         value_usd=one * total_usd,
         risk_price=one * mandate.risk_price,
+        te_max=one * case.te_max,
         cash=one * case.cash_cents / max(total_cents, 1),
         cash_min=one * mandate.cash_weight_min,
         cash_max=one * mandate.cash_weight_max,
@@ -268,7 +274,10 @@ def _problem(
 def _inputs_hash(case: AccountCase, lots: Lots, market: MarketSnapshot, costs: CostPolicy) -> str:
     """SHA-256 of everything that the decision is made from."""
     digest = hashlib.sha256(market.digest.encode())
-    facts: Sequence[object] = (case.account, case.taxpayer, case.venue, case.mandate, case.cash_cents, costs)
+    facts: Sequence[object] = (
+        (case.account, case.taxpayer, case.venue, case.mandate, case.cash_cents, costs),
+        (case.te_max, case.purpose),
+    )
     for fact in facts:
         digest.update(repr(fact).encode())
     for column in fields(Lots):

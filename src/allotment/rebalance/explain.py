@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotment.rebalance.proposal import Proposal, ProposalState, Reason
-from allotment.units import CENTS_PER_USD, NANO_PER_SHARE
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints
 
 _WHY = {
     Reason.HARVEST_LOSS: "banks a loss",
@@ -102,32 +102,69 @@ def _facts(p: Proposal) -> list[str]:
 
 def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
     t = proposal.trades
-    lines = []
-    for side, word in ((-1, "sell"), (1, "buy")):
-        for security in np.unique(t.security_id[t.side == side]):
-            rows = np.flatnonzero((t.security_id == security) & (t.side == side))
-            first = rows[np.argmax(t.value_cents[rows])]  # the largest lot speaks for the name
-            short = t.is_long_term[rows] == 0
-            gains = t.gain_cents[rows]
-            reason = Reason(int(t.reason[first]))
-            lines.append(
-                NameTrade(
-                    security_id=int(security),
-                    side=word,
-                    n_lots=len(rows) if side < 0 else 0,
-                    shares=float(t.quantity_nano[rows].sum()) / NANO_PER_SHARE,
-                    value_usd=float(t.value_cents[rows].sum()) / CENTS_PER_USD,
-                    gain_short_usd=float(gains[short].sum()) / CENTS_PER_USD,
-                    gain_long_usd=float(gains[~short].sum()) / CENTS_PER_USD,
-                    tax_usd=float(t.tax_cents[rows].sum()) / CENTS_PER_USD,
-                    cost_usd=float(t.cost_cents[rows].sum()) / CENTS_PER_USD,
-                    reason=reason,
-                    why=_WHY[reason],
-                    weight_before=float(t.weight_before[first]),
-                    weight_after=float(t.weight_after[first]),
-                    weight_index=float(t.weight_index[first]),
-                )
-            )
+    if not len(t):
+        return ()
+    # The largest lot comes first in its name, and speaks for it.
+    order = np.lexsort((-t.value_cents, t.security_id, t.side))
+    ends = np.diff(t.security_id[order]) | np.diff(t.side[order])
+    starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
+    first = order[starts]
+
+    def total(column: Ints, per: int) -> list[float]:
+        sums: list[float] = (np.add.reduceat(column[order], starts) / per).tolist()
+        return sums
+
+    is_sale = t.side[first] < 0
+    gain_short = np.where(t.is_long_term == 0, t.gain_cents, 0)
+    columns = zip(
+        t.security_id[first].tolist(),
+        is_sale.tolist(),
+        np.diff(np.append(starts, len(order))).tolist(),
+        total(t.quantity_nano, NANO_PER_SHARE),
+        total(t.value_cents, CENTS_PER_USD),
+        total(gain_short, CENTS_PER_USD),
+        total(t.gain_cents - gain_short, CENTS_PER_USD),
+        total(t.tax_cents, CENTS_PER_USD),
+        total(t.cost_cents, CENTS_PER_USD),
+        [Reason(code) for code in t.reason[first].tolist()],
+        t.weight_before[first].tolist(),
+        t.weight_after[first].tolist(),
+        t.weight_index[first].tolist(),
+        strict=True,
+    )
+    lines = [
+        NameTrade(
+            security_id=security,
+            side="sell" if sale else "buy",
+            n_lots=n_rows if sale else 0,
+            shares=shares,
+            value_usd=value,
+            gain_short_usd=short,
+            gain_long_usd=long,
+            tax_usd=tax,
+            cost_usd=cost,
+            reason=reason,
+            why=_WHY[reason],
+            weight_before=before,
+            weight_after=after,
+            weight_index=index,
+        )
+        for (
+            security,
+            sale,
+            n_rows,
+            shares,
+            value,
+            short,
+            long,
+            tax,
+            cost,
+            reason,
+            before,
+            after,
+            index,
+        ) in columns
+    ]
     return tuple(sorted(lines, key=lambda line: -line.value_usd))
 
 

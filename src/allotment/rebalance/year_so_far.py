@@ -21,6 +21,10 @@ class YearSoFar:
         """Short- and long-term net gain so far."""
         return self._realised.get(taxpayer.taxpayer_id, (0, 0))
 
+    def copy(self) -> YearSoFar:
+        """The same year, to add other trades to."""
+        return YearSoFar(self._realised)
+
     def saved_cents(self, taxpayer: Taxpayer, short_cents: int, long_cents: int) -> int:
         """Tax of the year without these gains minus with them, and add them to the year.
 

@@ -80,9 +80,13 @@ def save_taxpayers(firm: FirmStore, taxpayers: Sequence[Taxpayer]) -> int:
     return records.upsert(firm, "taxpayer", taxpayers, ["taxpayer_id"], _WRITER)
 
 
-def load_taxpayers(firm: FirmStore) -> tuple[Taxpayer, ...]:
-    """Every taxpayer."""
-    query = sql.SQL("SELECT {} FROM taxpayer ORDER BY taxpayer_id").format(records.columns(Taxpayer))
+def load_taxpayers(
+    firm: FirmStore, household_ids: Sequence[int] | Ints | None = None
+) -> tuple[Taxpayer, ...]:
+    """Taxpayers by id, of some households or all."""
+    query = sql.SQL("SELECT {} FROM taxpayer WHERE {} ORDER BY taxpayer_id").format(
+        records.columns(Taxpayer), some_ids(household_ids, "household_id")
+    )
     return tuple(firm.rows(Taxpayer, query))
 
 
@@ -97,6 +101,14 @@ def load_accounts(firm: FirmStore, account_ids: Sequence[int] | Ints | None = No
         records.columns(Account), some_ids(account_ids, "account_id")
     )
     return tuple(firm.rows(Account, query))
+
+
+def load_members(firm: FirmStore, household_id: int) -> tuple[Account, ...]:
+    """The accounts of a household, by id."""
+    query = sql.SQL("SELECT {} FROM account WHERE household_id = %s ORDER BY account_id").format(
+        records.columns(Account)
+    )
+    return tuple(firm.rows(Account, query, [household_id]))
 
 
 def find_account(firm: FirmStore, code: str) -> Account:

@@ -102,6 +102,17 @@ def last_sequence(firm: FirmStore) -> int:
     return int(found[0])
 
 
+def last_sequence_of(firm: FirmStore, household_id: int) -> int:
+    """The sequence of the newest event of a household, 0 when there is none."""
+    found = (
+        firm.connection()
+        .execute("SELECT coalesce(max(ledger_seq), 0) FROM event WHERE household_id = %s", [household_id])
+        .fetchone()
+    )
+    assert found is not None
+    return int(found[0])
+
+
 def accounts_with(firm: FirmStore, kind: EventKind) -> frozenset[int]:
     """Accounts that have an event of the kind."""
     found = firm.connection().execute("SELECT DISTINCT account_id FROM event WHERE kind = %s", [int(kind)])

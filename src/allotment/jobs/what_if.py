@@ -1,0 +1,141 @@
+"""Questions about single accounts, answered from the database within a moment; nothing is stored.
+
+A session keeps one day's market, and the folded books of the households it was asked about. Each
+question reads the account, its mandate and how far its household's events go; books that have
+moved are folded again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import date
+
+from allotment import __version__
+from allotment.book.household import Account
+from allotment.errors import DataError
+from allotment.jobs.market_day import latest_session, look_at
+from allotment.ledger.events import AccountTable, Events
+from allotment.ledger.fold import BookState, fold
+from allotment.rebalance.case import AccountCase, CostPolicy
+from allotment.rebalance.decide import Versions
+from allotment.rebalance.facts import Clients, facts_of
+from allotment.rebalance.what_if import Change, Decided, WhatIf, decide_alone, what_if
+from allotment.rebalance.year_so_far import YearSoFar
+from allotment.store import book_tables, event_tables
+from allotment.store.session import FirmStore
+from allotment.tax import RULES_VERSION
+
+_HOUSEHOLDS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One account as it stands: what it is decided from."""
+
+    case: AccountCase
+    year: YearSoFar
+    until_seq: int  # the newest event of its household
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Books:
+    """A household's events folded, as far as they went, and what made them mean so."""
+
+    until_seq: int
+    members: tuple[object, ...]
+    events: Events
+    state: BookState
+
+
+class WhatIfSession:
+    """Keeps the market of one day; use it from one thread."""
+
+    def __init__(self, firm: FirmStore, asof: date | None = None, costs: CostPolicy | None = None) -> None:
+        """asof: default the last session with prices. Raises DataError when the market has none."""
+        self.firm = firm
+        self.market = look_at(firm, latest_session(firm, asof))
+        self._costs = costs or CostPolicy()
+        self._versions = Versions(engine=__version__, rules=RULES_VERSION)
+        self._books: OrderedDict[int, _Books] = OrderedDict()
+        self._before: OrderedDict[int, tuple[Known, Decided]] = OrderedDict()
+
+    @property
+    def n_kept(self) -> int:
+        """How many households' folded books are kept."""
+        return len(self._books)
+
+    def ask(self, code: str, change: Change) -> WhatIf:
+        """What is proposed for an account as it stands, and after a change.
+
+        Raises UsageError for an unknown account or word, DataError when the account cannot be decided.
+        """
+        known = self.known(code)
+        before = self._decided(known)
+        return what_if(before, known.case, change, self.market, self._costs, self._versions, known.year)
+
+    def known(self, code: str) -> Known:
+        """The account as the database has it now."""
+        account = book_tables.find_account(self.firm, code)
+        members = book_tables.load_members(self.firm, account.household_id)
+        ids = [one.account_id for one in members]
+        clients = Clients(
+            accounts={one.account_id: one for one in members},
+            taxpayers={
+                one.taxpayer_id: one for one in book_tables.load_taxpayers(self.firm, [account.household_id])
+            },
+            venues=book_tables.load_venues(self.firm),
+            mandates={
+                one.account_id: one for one in book_tables.load_mandates(self.firm, self.market.asof, ids)
+            },
+        )
+        books = self._folded(account, clients)
+        facts = facts_of(books.events, books.state, clients, {account.account_id}, self.market)
+        if not facts.cases:
+            raise DataError(" ".join(one.message for one in facts.exceptions))
+        return Known(case=facts.cases[0], year=facts.year, until_seq=books.until_seq)
+
+    def _folded(self, account: Account, clients: Clients) -> _Books:
+        """The books of the account's household, folded anew when something came to them."""
+        household_id = account.household_id
+        until_seq = event_tables.last_sequence_of(self.firm, household_id)
+        sleeves = book_tables.load_sleeves(self.firm, sorted(clients.accounts))
+        members = (*clients.accounts.values(), *clients.venues.values(), *sleeves)
+        kept = self._books.get(household_id)
+        if kept is not None and (kept.until_seq, kept.members) == (until_seq, members):
+            return kept
+        events = event_tables.load_events(
+            self.firm, [household_id], until_seq=until_seq, until=self.market.asof
+        )
+        table = AccountTable.of_accounts(
+            list(clients.accounts.values()),
+            tuple(clients.venues.values()),
+            [(one.sleeve_id, one.account_id) for one in sleeves],
+        )
+        state = fold(events, table, self.market.groups)
+        made = _Books(until_seq=until_seq, members=members, events=events, state=state)
+        self._books[household_id] = made
+        while len(self._books) > _HOUSEHOLDS_KEPT:
+            self._books.popitem(last=False)
+        return made
+
+    def _decided(self, known: Known) -> Decided:
+        """How the account is decided as it stands, kept while nothing about it changes."""
+        case = known.case
+        account_id = case.account.account_id
+        kept = self._before.get(account_id)
+        if kept is not None and _is_same(kept[0], known):
+            return kept[1]
+        made = decide_alone(case, self.market, self._costs, self._versions, known.year)
+        self._before[account_id] = (known, made)
+        while len(self._before) > _HOUSEHOLDS_KEPT:
+            self._before.popitem(last=False)
+        return made
+
+
+def _is_same(one: Known, other: Known) -> bool:
+    """Equal records and no event between; the books follow from the events."""
+    return one.until_seq == other.until_seq and all(
+        getattr(one.case, part) == getattr(other.case, part)
+        for part in ("account", "taxpayer", "venue", "mandate")
+    )

@@ -1,0 +1,92 @@
+"""Questions read the database as it is now, store nothing, and answer what a run would."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from allotment.errors import DataError, UsageError
+from allotment.jobs.book_run import RunRequest, rebalance_book
+from allotment.jobs.what_if import WhatIfSession
+from allotment.ledger.events import EventKind
+from allotment.ledger.write import take
+from allotment.rebalance.what_if import Change
+from allotment.store import book_tables, event_tables, proposal_tables
+
+CODE = "A000003"
+
+
+def rows(firm) -> dict[str, int]:
+    """Rows of every table that a run or a booking writes."""
+    tables = ("event", "run", "proposal", "risk_model", "lots_now", "mandate")
+    found = {}
+    for table in tables:
+        counted = firm.connection().execute(f"SELECT count(*) FROM {table}").fetchone()
+        found[table] = counted[0]
+    return found
+
+
+def test_an_answer_is_the_runs_and_nothing_is_stored(sample_firm) -> None:
+    counted = rows(sample_firm)
+    session = WhatIfSession(sample_firm)
+    found = session.ask(CODE, Change(risk_price=150.0))
+    assert found.after.proposal.tracking_error_after <= found.before.proposal.tracking_error_after
+    assert rows(sample_firm) == counted
+    rebalance_book(sample_firm, RunRequest(account_codes=(CODE,)), lambda *_: None)
+    account = book_tables.find_account(sample_firm, CODE)
+    stored = proposal_tables.latest_proposal(sample_firm, account.account_id)
+    assert stored.decision_hash == found.before.proposal.decision_hash
+
+
+def test_a_new_mandate_or_event_is_seen_at_once(sample_firm) -> None:
+    session = WhatIfSession(sample_firm)
+    known = session.known(CODE)
+    first = session.ask(CODE, Change()).before.proposal
+    mandate = replace(known.case.mandate, version=known.case.mandate.version + 1, risk_price=300.0)
+    book_tables.save_mandates(sample_firm, [mandate])
+    second = session.ask(CODE, Change()).before.proposal
+    assert second.mandate_version == first.mandate_version + 1
+    assert second.tracking_error_after < first.tracking_error_after
+    before = session.known(CODE).case.cash_cents
+    _deposit(sample_firm, CODE, 12_345_00)
+    assert session.known(CODE).case.cash_cents == before + 12_345_00
+    third = session.ask(CODE, Change()).before.proposal
+    assert third.cash_before_cents == before + 12_345_00
+
+
+def _deposit(firm, code: str, cents: int) -> None:
+    account = book_tables.find_account(firm, code)
+    events = event_tables.load_events(firm, [account.household_id])
+    mine = take(events, np.array([len(events) - 1]))
+    new = replace(
+        mine,
+        ledger_seq=np.array([10**9]),
+        account_id=np.array([account.account_id]),
+        kind=np.array([EventKind.DEPOSIT], mine.kind.dtype),
+        amount_cents=np.array([cents]),
+        security_id=np.array([0]),
+        quantity_nano=np.array([0]),
+        effective=events.effective[-1:],
+    )
+    assert event_tables.append_events(firm, new, source="test") == 1
+
+
+def test_unasked_books_are_let_go(sample_firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("allotment.jobs.what_if._HOUSEHOLDS_KEPT", 2)
+    session = WhatIfSession(sample_firm)
+    codes = [one.code for one in book_tables.load_accounts(sample_firm)]
+    answers = [session.ask(code, Change()).before.proposal.decision_hash for code in codes[:4]]
+    assert session.n_kept <= 2
+    assert [session.ask(code, Change()).before.proposal.decision_hash for code in codes[:4]] == answers
+
+
+def test_what_cannot_be_asked_is_told(sample_firm, sample_book) -> None:
+    session = WhatIfSession(sample_firm)
+    with pytest.raises(UsageError, match="no account"):
+        session.ask("NOPE", Change())
+    new = replace(sample_book.accounts[2], account_id=13, code="NEW")
+    book_tables.save_accounts(sample_firm, [new])
+    with pytest.raises(DataError, match="no mandate"):
+        session.ask("NEW", Change())
