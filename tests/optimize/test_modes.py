@@ -106,6 +106,28 @@ def test_gains_are_realised_up_to_the_amount(world: World, problems: Problems) -
     assert (gains_usd(asked, answers)[met] >= 1_000.0 - 1e-6 * asked.value_usd[met]).all()
 
 
+def test_a_holding_that_is_sold_for_its_gain_stays(world: World, problems: Problems) -> None:
+    """An account that stands at its index realises gains and ends where it stood."""
+    rebought = problems._replace(
+        wash_exposed=np.zeros(len(problems.held)),
+        young=np.zeros(len(problems.held)),
+        step=0.0 * problems.step,
+    )
+    gain = np.abs(problems.lot_gain) + 0.2
+    at_index = rebought._replace(
+        benchmark=rebought.held,
+        lot_gain=gain,
+        lot_tax=0.001 * gain,
+        lot_is_loss=np.zeros(len(gain), np.bool_),
+        **_without_rows(problems),
+    )
+    asked, answers = solved(world, at_index, Purpose(mode=Mode.REALISE_GAINS, amount_usd=20_000.0))
+    assert (answers.status == Status.SOLVED).all()
+    assert (gains_usd(asked, answers) >= 20_000.0 - 1e-6 * asked.value_usd).all()
+    assert answers.weight == pytest.approx(at_index.held, abs=2e-3)
+    assert (of_account(asked, answers.bought) > 0.0).all()
+
+
 def test_a_transition_comes_nearer_each_year_within_its_budget(world: World, problems: Problems) -> None:
     """Three years: as the same account, each year's budget is kept and tracking error falls."""
     rng = np.random.default_rng(13)

@@ -9,7 +9,7 @@ and every hard rule stay what they are. docs/concepts/modes.md has the table.
 | harvest | net losses wanted | a row: net gain ≤ −amount |
 | tax_neutral | none | a row: net gain ≤ 0 |
 | gain_budget | gains allowed | a row: net gain ≤ amount |
-| realise_gains | gains wanted | a row: net gain ≥ amount |
+| realise_gains | gains wanted | a row: net gain ≥ amount; what is sold may be bought back |
 | transition | gains allowed this year | that row, and the price of risk divided by the years left |
 | raise_cash | dollars to pay out | the cash band and the benchmark make room for it, nothing is bought |
 | invest_cash | none | nothing is sold |
@@ -129,7 +129,9 @@ def _gain_budget(problems: Problems, purpose: Purpose) -> Problems:
 
 
 def _realise_gains(problems: Problems, purpose: Purpose) -> Problems:
-    return _gain_row(problems, purpose.amount_usd, math.inf)
+    """The holding may stay: a gain that is realised needs no wait before the name is bought back."""
+    held = problems._replace(may_rebuy=problems.may_buy & problems.may_sell)
+    return _gain_row(held, purpose.amount_usd, math.inf)
 
 
 def _transition(problems: Problems, purpose: Purpose) -> Problems:
