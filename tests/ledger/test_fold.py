@@ -258,6 +258,16 @@ def test_open_claims_and_the_year_come_out_of_the_same_fold() -> None:
     assert taxpayer_year(state, 2023).long_cents.tolist() == [0, 0]
 
 
+def test_a_sale_of_the_last_day_counts_in_its_year_though_it_settles_in_the_next() -> None:
+    """Rev. Rul. 93-84: the trade date; and so in the taxpayer's year of sales."""
+    book = EventWriter()
+    book.buy(TAXABLE, date(2023, 1, 10), APPLE, 100, 5000)
+    book.sell(TAXABLE, date(2024, 12, 31), APPLE, 100, 6000)
+    state = folded(book)
+    assert taxpayer_year(state, 2024).long_cents.tolist() == [100_000, 0]
+    assert taxpayer_year(state, 2025).long_cents.tolist() == [0, 0]
+
+
 def test_a_household_alone_gives_its_part_of_the_book() -> None:
     events, accounts, groups = random_book(4, np.random.default_rng(3), n_accounts=3, n_names=12, n_weeks=40)
     book = fold(events, accounts, groups)

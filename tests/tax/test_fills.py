@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -192,15 +193,18 @@ def test_shares_of_one_short_sale_do_not_replace_one_another() -> None:
 def test_old_stock_makes_as_much_of_a_short_long_term_in_fills_as_in_one() -> None:
     """§1233(d), (e)(1): 60 shares held long, 100 sold short in three fills: 60 lose long-term."""
     _, folded = fold("""
+        g   2022-01-10 buy        A X 60 600
         h   2022-01-10 buy        A X 60 600
+        o   2024-05-09 sell       A X 60 600
         s-0 2024-05-10 short_sell A X 50 1000
         s-1 2024-05-10 short_sell A X 40 800
         s-2 2024-05-10 short_sell A X 10 200
         c   2024-06-03 cover      A X 100 3000
     """)
     rows = folded.disposals
-    assert int(rows.quantity_nano[rows.long_term == 1].sum()) == 60 * 10**9
-    assert int(rows.gain_cents[rows.long_term == 1].sum()) == -600_00
+    is_long = (rows.long_term == 1) & (rows.sale_row == 6)
+    assert int(rows.quantity_nano[is_long].sum()) == 60 * 10**9
+    assert int(rows.gain_cents[is_long].sum()) == -600_00
 
 
 def test_what_is_kept_of_a_lot_in_another_account_replaces_before_what_is_sold() -> None:
@@ -216,6 +220,36 @@ def test_what_is_kept_of_a_lot_in_another_account_replaces_before_what_is_sold()
     assert sold["out", "old", True][3] == 240_00
     assert sold["out", "young", False][2] == 300_00
     assert [figures[1] for figures in held.values()] == [200_00 + 240_00]
+
+
+@pytest.mark.parametrize("fills", [[20], [10, 10], [4, 9, 7]])
+def test_what_the_order_keeps_replaces_its_losses_in_whatever_fills_it_is_sold(fills: list[int]) -> None:
+    """The order sells an old lot at a loss of 100 and ten of thirty young shares; ten of the twenty that
+    are kept take the loss, not the ten that a later fill sells."""
+    text = """
+        old   2023-01-10 buy A X 10 500
+        young 2024-05-01 buy A X 30 1200
+    """
+    for n, size in enumerate(fills):
+        text += f"out-{n} 2024-05-10 sell A X {size} {40 * size}\n"
+    ledger, folded = fold(text)
+    sold, held = money(ledger, folded)
+    assert sold["out", "old", True][3:] == [100_00, 0, 0]
+    assert sold["out", "young", False] == [10 * 10**9, 400_00, 400_00, 0, 0, 0]
+    assert sum(figures[1] for figures in held.values()) == 900_00
+
+
+def test_short_closings_in_fills_show_a_loss_where_one_closing_does() -> None:
+    """§1091(e): ten of the thirty that stay short take the loss, not the ten that the order closes."""
+    text = """
+        first 2024-05-01 short_sell A X 10 500
+        then  2024-05-02 short_sell A X 40 2000
+    """
+    fills = "c-0 2024-05-10 cover A X 10 600\nc-1 2024-05-10 cover A X 10 600"
+    for closings in ("c 2024-05-10 cover A X 20 1200", fills):
+        sold, _ = money(*fold(text + closings))
+        assert sold["c", "first", False][3:] == [100_00, 0, 0]
+        assert sold["c", "then", False][3:] == [0, 0, -100_00]
 
 
 def test_lots_named_fill_by_fill_are_named_for_the_order() -> None:

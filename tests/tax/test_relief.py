@@ -41,6 +41,20 @@ def test_each_method_picks_its_lot(replayed: Replay, method: str, closed: str) -
     assert {row["lot"] for row in by_policy.rows} == {row["lot"] for row in by_order.rows} == {closed}
 
 
+def test_first_in_first_out_goes_account_by_account(replayed: Replay) -> None:
+    """§1012(c)(1): an older lot of another account is not sold."""
+    done = replayed(
+        """
+        2022-01-10 buy  X account=A qty=10 amount=300
+        2023-01-10 buy  X account=B qty=10 amount=500
+        2024-06-03 sell X account=B qty=10 amount=600
+    """,
+        {"A": {}, "B": {}},
+    )
+    assert {row["lot"] for row in done.rows} == {"t2"}
+    assert done.sold("t3")["gain"] == 100
+
+
 def test_by_rank_a_loss_goes_before_what_has_none(replayed: Replay) -> None:
     """The published order: every loss, short or long, then what has neither gain nor loss, short first."""
     lots = """

@@ -64,12 +64,12 @@ def _held_long(b: Books, f: Facts, security: int, day: int) -> int:
 
 
 @inner
-def _marked(b: Books, x: int, order: int) -> int:
-    """Shares of list x, sold short by the fills of `order` before, that are long-term already."""
+def _shorted(b: Books, x: int, order: int) -> int:
+    """Shares of list x that the fills of `order` before have sold short."""
     total = 0
     p = b.head[x]
     while p >= 0:
-        if b.piece[p, PURCHASE_ID] == order and b.piece[p, ABSORBED] == 1:
+        if b.piece[p, PURCHASE_ID] == order:
             total += b.piece[p, QUANTITY]
         p = b.piece[p, NEXT]
     return total
@@ -82,7 +82,7 @@ def open_short(b: Books, f: Facts, p: int, account: int, security: int, day: int
     x = short_list_of(f, account, security)
     b.piece[p, STATUS] = SHORT
     forget_closings(b, f.group_local[security], day)
-    old = _held_long(b, f, security, day) - _marked(b, x, b.piece[p, PURCHASE_ID])
+    old = _held_long(b, f, security, day) - _shorted(b, x, b.piece[p, PURCHASE_ID])
     if old >= b.piece[p, QUANTITY]:
         b.piece[p, ABSORBED] = 1
     elif old > 0:
