@@ -252,6 +252,20 @@ def test_short_closings_in_fills_show_a_loss_where_one_closing_does() -> None:
         assert sold["c", "then", False][3:] == [0, 0, -100_00]
 
 
+def test_a_fill_that_stays_short_takes_a_loss_before_one_that_is_closed() -> None:
+    """The same, where the ten that are closed are a fill of their own, sold before the others."""
+    sold, _ = money(
+        *fold("""
+        first  2024-05-01 short_sell A X 10 500
+        then-0 2024-05-02 short_sell A X 10 500
+        then-1 2024-05-02 short_sell A X 30 1500
+        c      2024-05-10 cover      A X 20 1200
+    """)
+    )
+    assert sold["c", "first", False][3:] == [100_00, 0, 0]
+    assert sold["c", "then", False][3:] == [0, 0, -100_00]
+
+
 def test_lots_named_fill_by_fill_are_named_for_the_order() -> None:
     """Twelve shares bring 200: two of lot a 33.33, ten of lot b the rest."""
     ledger, folded = fold("""
