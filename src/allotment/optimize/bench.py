@@ -31,7 +31,7 @@ from allotment.optimize.variants import (
 _SEED = 2026
 _BPS = 1e4
 _QUANTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)  # percent, of the gaps of a profile
-_PEER_ACCOUNTS = 20
+_PEER_ACCOUNTS = 12
 _SMALL_A = PROFILE_A._replace(trade_bps_min=0.0, trade_usd_min=100.0, cash_band=(0.0, 0.01))
 
 _HOUSEHOLD = PROFILE_A._replace(cash_band=(0.0, 0.001))
