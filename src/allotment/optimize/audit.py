@@ -102,7 +102,7 @@ def _choices(market: Market, p: Problems, answer: Solutions, name: Any, out: Flo
     traded = out + bought > 0.0
     barred = ((p.young > 0.0) & np.isinf(p.young_cost))[name] & p.lot_is_loss
     usable = p.lot_sellable & p.may_sell[name] & ~barred & ~(buying[name] & p.lot_is_loss)
-    sells = (out > 0.0) if fixed else ~closed
+    sells = (out > 0.0) if fixed else ~closed & ((out > 0.0) | (bought == 0.0))
     sold_max = np.where(usable & sells[name], p.lot_weight, 0.0)
     if p.lot_charge[0] > 0.0:
         sold_max = np.where(sold > 0.0, sold_max, 0.0)
@@ -114,7 +114,10 @@ def _choices(market: Market, p: Problems, answer: Solutions, name: Any, out: Flo
     whole = closed[name]
     sold_min, sold_max = np.where(whole, sold, sold_min), np.where(whole, sold, np.maximum(sold_max, sold))
     blocked = (p.wash_exposed > 0.0) & np.isinf(p.wash_cost)
+    # Where nothing is fixed, a name that has not moved is left the side of sales alone.
+    idle = np.bincount(name, sold_max, minlength=len(out)) == 0.0
     buys = (bought > 0.0) if fixed else (p.may_buy & ~blocked & ~losing & (weight > 0.0))
+    buys &= (bought > 0.0) | idle
     least, big = float(p.trade_min[0]), weight > p.big_from[0]
     counts_big = bool((p.row_kind == RowKind.BIG).any())
     smallest = np.where(traded & ~closed & (weight > 0.0), np.minimum(p.holding_min[0], weight), 0.0)
