@@ -19,8 +19,8 @@ PAGE = ROOT / "docs" / "internals" / "optimizer-speed.md"
 FIRST, LAST = "<!-- measured -->\n", "<!-- /measured -->"
 SAYS = {
     "A": "**A**: smallest trade 1 bp, 1e-6 shares",
-    "B": "**B**: $100 smallest trade, $0.50 a ticket, $0.10 a closed lot, 11 sector rows ±50 bp, 10 % of names "
-    "with young lots or claims, cash 0–10 bp",
+    "B": """**B**: $100 smallest trade, $0.50 a ticket, $0.10 a closed lot, 11 sector rows ±50 bp, 10 % of
+names with young lots or claims, cash 0 to 10 bp""".replace("\n", " "),
     "usd_25k_fractional": "$25k, $100 smallest trade, fractional",
     "usd_100k_fractional": "$100k, the same",
     "usd_100k_whole_shares": "$100k, the same, whole shares",
@@ -39,33 +39,31 @@ SAYS = {
 
 def table(result: dict[str, Any]) -> str:
     bench, machine = result["optimize"], result["machine"]
+    versions = ", ".join(f"{library} {machine[library.lower()]}" for library in ("Python", "NumPy", "Numba"))
+    made_on = f"{machine['processor']}, {machine['cores']} cores, {versions}"
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, NumPy {machine['numpy']}, "
-        f"Numba {machine['numba']}; {result['seconds_in_all']:g} s in all; seed {bench['seed']}.",
+        f"{made_on}; {result['seconds_in_all']:g} s in all; seed {bench['seed']}.",
         "",
-        "| profile | accounts/s per core | ms per problem | gap bp: median | p99 | worst | trades | problems |",
+        "| profile | accounts/s per core | ms each | gap bp: median | p99 | worst | trades | problems |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, block in bench["profiles"].items():
-        gaps = (block["gap_bps_median"], block["gap_bps_p99"], block["gap_bps_max"])
-        lines.append(
-            f"| {SAYS.get(name, name)} | {block['certified_accounts_per_second_per_core']:.0f} "
-            f"| {block['milliseconds_per_problem']:.2f} | {' | '.join(f'{gap:.3f}' for gap in gaps)} "
-            f"| {block['trades_mean']:.0f} | {block['problems']} |"
-        )
+        cells = [SAYS.get(name, name), f"{block['certified_accounts_per_second_per_core']:.0f}"]
+        cells.append(f"{block['milliseconds_per_problem']:.2f}")
+        cells += [f"{block[f'gap_bps_{which}']:.3f}" for which in ("median", "p99", "max")]
+        cells += [f"{block['trades_mean']:.0f}", str(block["problems"])]
+        lines.append(f"| {' | '.join(cells)} |")
     peers = bench["peers"]
+    core = f"on the convex core, {peers['accounts']} accounts of A"
     lines += [
         "",
-        f"| on the convex core, {peers['accounts']} accounts of A | ms per account | ours is faster by "
-        "| cost differs by at most |",
+        f"| {core} | ms per account | ours is faster by | cost differs by at most |",
         "|---|---|---|---|",
         f"| ours, columns to certified trades | {peers['milliseconds']['own']:.3f} | | |",
     ]
     for name, apart in peers["objective_apart_max"].items():
-        lines.append(
-            f"| {name.replace('_', ' ')} | {peers['milliseconds'][name]:.1f} | {peers[f'ratio_{name}']:g} "
-            f"| {apart:.0e} of account value |"
-        )
+        cells = [name.replace("_", " "), f"{peers['milliseconds'][name]:.1f}", f"{peers[f'ratio_{name}']:g}"]
+        lines.append(f"| {' | '.join([*cells, f'{apart:.0e} of account value'])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -33,4 +33,4 @@ def test_rates_and_ratios_stand_beside_their_bars() -> None:
     assert list(rates.text) == ["1,234", "600"]
     (peers,) = peer_figure(BENCH).data
     assert list(peers.y) == ["own", "piqp", "cvxpy factor form"]
-    assert list(peers.text) == ["0.50 ms (1×)", "5.00 ms (10×)", "50.00 ms (100×)"]
+    assert list(peers.text) == ["0.50 ms (x 1)", "5.00 ms (x 10)", "50.00 ms (x 100)"]

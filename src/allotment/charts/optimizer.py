@@ -60,7 +60,7 @@ def peer_figure(bench: Mapping[str, Any]) -> Figure:
     milliseconds = bench["peers"]["milliseconds"]
     names = [name.replace("_", " ") for name in milliseconds]
     own = milliseconds["own"]
-    texts = [f"{one:.2f} ms ({one / own:.0f}×)" for one in milliseconds.values()]
+    texts = [f"{one:.2f} ms (x {one / own:.0f})" for one in milliseconds.values()]
     colours = [_ORANGE if name == "own" else _BLUE for name in milliseconds]
     bars = Bar(x=list(milliseconds.values()), y=names, orientation="h", marker_color=colours, text=texts)
     return _laid_out(Figure(bars), "Milliseconds per account, convex core of 500 names", len(names))
