@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from allotment.errors import UsageError
 from allotment.jobs import backends
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.fixture
@@ -54,3 +58,13 @@ def test_what_cannot_be_used_is_told(package: Path, name: str, told: str) -> Non
 def test_a_command_line_that_is_none_is_told(line: str) -> None:
     with pytest.raises(UsageError):
         backends.command(line, 1.0)
+
+
+@pytest.mark.skipif(not PROJECT.exists(), reason="the project file is not there when the wheel is tested")
+def test_our_own_two_are_registered_and_can_be_loaded() -> None:
+    for library in ("cvxpy", "pyscipopt"):
+        pytest.importorskip(library)
+    points = tomllib.loads(PROJECT.read_text())["project"]["entry-points"][backends.GROUP]
+    assert set(points) == {"cvxpy", "scip"}
+    for name, place in points.items():
+        assert callable(EntryPoint(name, place, backends.GROUP).load())
