@@ -127,6 +127,18 @@ def test_a_selection_decides_only_what_was_named(demo, allotment, journey_home) 
     assert allotment("rebalance", "NOPE", "--json").returncode == 2
 
 
+def test_every_year_netted_stands_the_same_look(demo, allotment, journey_home) -> None:
+    done = json.loads(allotment("rebalance", "--year-bps", "0", "--json").stdout)
+    assert check_all(journey_home) == done["proposals"] == demo["proposals"]
+
+
+def test_washes_may_be_priced(demo, allotment) -> None:
+    barred = json.loads(allotment("rebalance", "--json").stdout)
+    priced = json.loads(allotment("rebalance", "--price-washes", "--json").stdout)
+    assert priced["proposals"] == barred["proposals"]
+    assert priced["trades"] != barred["trades"]
+
+
 @pytest.mark.real_data
 def test_real_history_stands_the_same_look(allotment, journey_home) -> None:
     if not DATA.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -49,6 +49,13 @@ def rebalance(
     mode: ModeName = "",
     amount: Amount = None,
     years_left: YearsLeft = 1,
+    price_washes: Annotated[
+        bool, typer.Option("--price-washes", help="Allow trades that wash a loss where they are worth it.")
+    ] = False,
+    year_bps: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Net the year where lot by lot is wrong by more of the value (25)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Decide accounts: trades by lot with reasons, stored as proposals.
@@ -58,13 +65,19 @@ def rebalance(
     from allotment.cli import show
     from allotment.jobs.book_run import RunRequest, rebalance_book
     from allotment.jobs.summary import summarise
+    from allotment.rebalance.case import CostPolicy
+    from allotment.rebalance.washes import WashPolicy, WashRule
     from allotment.store.database import Store
 
     settings: Settings = context.obj
+    costs = CostPolicy(washes=WashPolicy(rule=WashRule.PRICE if price_washes else WashRule.NEVER))
+    if year_bps is not None:
+        costs = replace(costs, year_bps_min=year_bps)
     request = RunRequest(
         asof=asof.date() if asof else None,
         account_codes=tuple(accounts or ()),
         purpose=purpose(mode, amount, years_left),
+        costs=costs,
         threads=settings.n_threads,
     )
     with Store.open(settings) as store, store.firm() as firm, output.progress(quiet=as_json) as advance:
