@@ -65,7 +65,7 @@ class RunReport:
     resumed: bool
     seconds: float
     solve_seconds: float
-    n_solved: int  # accounts optimised in this process
+    n_solved: int  # accounts that got a proposal in this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +247,8 @@ class _Worker:
         facts = facts_of(events, state, inputs.clients, account_ids, inputs.market)
         cases = [replace(case, purpose=inputs.purpose) for case in facts.cases]
         made = decide(cases, inputs.market, inputs.costs, inputs.versions, facts.year, self._solve)
+        with self._lock:
+            self.n_solved += len(made.proposals)
         return made.proposals, [*facts.exceptions, *made.exceptions]
 
     def _solve(self, market: Market, problems: Problems) -> Solutions:
@@ -254,5 +256,4 @@ class _Worker:
         answer = solve_batch(market, problems)
         with self._lock:
             self.solve_seconds += perf_counter() - started
-            self.n_solved += problems.n_accounts
         return answer
