@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from allotment.optimize.problem import LOT_COLUMNS, Market, Problems, join
+from allotment.optimize.problem import LOT_COLUMNS, NAME_COLUMNS, Market, Problems, join
 from allotment.units import Bools, Floats, Index
 
 
@@ -96,8 +96,7 @@ def _sleeve(problem: Problems, sleeves: Sleeves, held: Floats, value: float, s: 
     most = np.where(problem.held[names] <= most, np.maximum(most, own), most)
     per_account = ("trade_min", "holding_min", "big_from", "ticket_charge", "lot_charge")
     per_name = ("wash_exposed", "young", "step")
-    plain = ("asset_ix", "may_buy", "may_sell", "utility", "half_spread", "wash_cost", "young_cost")
-    columns = {name: getattr(problem, name)[names] for name in plain}
+    columns = {name: getattr(problem, name)[names] for name in NAME_COLUMNS}
     columns |= {name: getattr(problem, name)[names] / value for name in per_name}
     columns |= {name: getattr(problem, name) / value for name in per_account}
     columns |= {name: getattr(problem, name)[lots] for name in LOT_COLUMNS}
