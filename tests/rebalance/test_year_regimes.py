@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allotment.book.household import FilingStatus, Taxpayer
+from allotment.optimize.modes import Mode, Purpose
 from allotment.optimize.solve import solve_batch
 from allotment.rebalance.case import CostPolicy, prepare
 from allotment.rebalance.decide import Versions
@@ -106,10 +107,10 @@ def test_the_optimiser_pays_the_tax_of_the_year(market, case) -> None:
     assert answer.gap[0] < 5e-4
 
 
-def harvest(market, case, taxpayer: Taxpayer, **costs: float):
+def harvest(market, case, taxpayer: Taxpayer, *, purpose: Purpose | None = None, **costs: float):
     """A decision on an account that has lost a third of a million in the short term."""
     lots = lots_of(*[(s, 300, 45_000, "2025-02-03") for s in range(3, 25)])
-    ready = replace(case(lots, 20_000, mandate={"loss_value": 1.0}), taxpayer=taxpayer)
+    ready = replace(case(lots, 20_000, mandate={"loss_value": 1.0}), taxpayer=taxpayer, purpose=purpose)
     made = decide([ready], market, CostPolicy(**costs), VERSIONS, YearSoFar({}), solve_batch)
     return made.proposals[0]
 
@@ -131,6 +132,14 @@ def test_a_year_with_short_gains_enough_is_left_lot_by_lot(market, case) -> None
     netted, by_lot = harvest(market, case, rich), harvest(market, case, rich, year_bps_min=np.inf)
     assert netted.trades.quantity_nano.tolist() == by_lot.trades.quantity_nano.tolist()
     assert netted.tax_cents == by_lot.tax_cents
+
+
+def test_a_purpose_keeps_its_own_prices(market, case) -> None:
+    """Tracking alone: losses are worth nothing, whatever the year says."""
+    track = Purpose(mode=Mode.TRACK)
+    netted = harvest(market, case, CLIENT, purpose=track, year_bps_min=0.0)
+    by_lot = harvest(market, case, CLIENT, purpose=track, year_bps_min=np.inf)
+    assert netted.trades.quantity_nano.tolist() == by_lot.trades.quantity_nano.tolist()
 
 
 def test_accounts_of_two_taxpayers_are_taxed_lot_by_lot(market, case) -> None:

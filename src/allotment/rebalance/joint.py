@@ -45,8 +45,11 @@ class Joint(NamedTuple):
         """The year's regimes, where rates lot by lot tax these sales wrongly by more than so much of the
         value of all accounts.
 
-        Accounts of several taxpayers have no year together: they stay taxed lot by lot.
+        Accounts of several taxpayers have no year together: they stay taxed lot by lot. So does an
+        account with a purpose, which may price its lots otherwise.
         """
+        if any(ready.case.purpose is not None for ready in self.accounts):
+            return None
         taxable = [r.case for r in self.accounts if r.case.account.kind == AccountKind.TAXABLE]
         if self.regimes is not None or len({case.taxpayer.taxpayer_id for case in taxable}) != 1:
             return None
