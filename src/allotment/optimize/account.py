@@ -173,11 +173,16 @@ def _search(
         accounts.kind_price[a, :] = 0.0
     rebuild(shape, work)
     start_limits(shape, work)
+    copy_to(answer.bound_theta, m.theta, shape.size)
+    copy_to(answer.bound_risk_price, accounts.risk_price, shape.n_accounts)
     if shape.has_limit:
         shape, bound = climb_limits(shape, work, table, options.te_price, -math.inf)
     else:
         shape = priced(shape, work)
         bound = climb(shape, work, table, -math.inf)
+    # Multipliers that an account without a search ends with.
+    copy_to(answer.theta, answer.bound_theta, shape.size)
+    copy_to(answer.risk_price, answer.bound_risk_price, shape.n_accounts)
     if not math.isfinite(bound) or (shape.n_regimes > 0 and bound >= known):
         return Found(math.inf, bound, 0)
     found = search(shape, work, table, options, bound, options.gap_bps * _BPS)

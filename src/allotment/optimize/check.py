@@ -11,17 +11,18 @@ from allotment.units import Bools, Index
 # The values of `Fault`: kernels do not read enumerations.
 _ACCOUNT, _NAME, _RISK, _LOT, _LIMITS, _ROW, _DUPLICATE, _REGIME = 1, 2, 3, 4, 5, 6, 7, 8
 _BIG_KIND = 8  # the last of `RowKind`
+_LARGEST = 1e12  # a larger number is a mistake, and sums with it hold nothing else
 _LOTS_OVER_HELD = 1e-9  # Σ of lots may exceed the weight held by float rounding
 
 
 @hidden
 def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> int:
     """The first fault of account a, as a Fault; 0 when there is none."""
-    numbers = problem.risk_price[a] + problem.cash[a] + problem.cash_min[a] + problem.cash_max[a]
-    numbers += problem.value_usd[a]
+    numbers = problem.risk_price[a] + abs(problem.cash[a]) + abs(problem.cash_min[a])
+    numbers += abs(problem.cash_max[a]) + problem.value_usd[a]
     charges = problem.trade_min[a] + problem.ticket_charge[a] + problem.lot_charge[a]
     charges += problem.holding_min[a]
-    if not math.isfinite(numbers + charges) or problem.value_usd[a] <= 0.0:
+    if not numbers + charges <= _LARGEST or problem.value_usd[a] <= 0.0:
         return _ACCOUNT
     free_risk = problem.risk_price[a] == 0.0 and problem.te_max[a] == math.inf
     if problem.risk_price[a] < 0.0 or free_risk or not problem.te_max[a] > 0.0:
@@ -48,8 +49,8 @@ def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> 
 def regimes_are_sound(problem: Problems, first: int, last: int) -> bool:
     """Finite rates, ends the right way up."""
     for g in range(first, last):
-        rates = problem.regime_short_rate[g] + problem.regime_long_rate[g] + problem.regime_constant[g]
-        if not math.isfinite(rates):
+        rates = abs(problem.regime_short_rate[g]) + abs(problem.regime_long_rate[g])
+        if not rates + abs(problem.regime_constant[g]) <= _LARGEST:
             return False
         for x in range(3):
             if not problem.regime_lower[g, x] <= problem.regime_upper[g, x]:
@@ -64,26 +65,33 @@ def _name_fault(market: Market, problem: Problems, i: int) -> int:
     risk = variance
     for f in range(market.loadings.shape[1]):
         risk += abs(market.loadings[asset, f])
-    if not math.isfinite(risk) or variance <= 0.0:
+    if not risk <= _LARGEST or variance <= 0.0:
         return _RISK
-    numbers = problem.benchmark[i] + problem.held[i] + problem.utility[i] + problem.half_spread[i]
+    numbers = abs(problem.benchmark[i]) + problem.held[i] + abs(problem.utility[i]) + problem.half_spread[i]
     numbers += problem.wash_exposed[i] + problem.young[i] + problem.step[i] + problem.impact[i]
     least = min(problem.held[i], problem.half_spread[i], problem.step[i], problem.wash_exposed[i])
     least = min(least, problem.young[i], problem.impact[i])
-    priced = problem.wash_cost[i] >= 0.0 and problem.young_cost[i] >= 0.0
-    if not math.isfinite(numbers) or least < 0.0 or not priced:
+    priced = _is_price(problem.wash_cost[i]) and _is_price(problem.young_cost[i])
+    if not numbers <= _LARGEST or least < 0.0 or not priced:
         return _NAME
     low = problem.weight_min[i]
     high = problem.weight_max[i]
-    if not math.isfinite(low + high) or low > high or high < 0.0:
+    if not abs(low) + abs(high) <= _LARGEST or low > high or high < 0.0:
         return _LIMITS
     total = 0.0
     for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
         weight = problem.lot_weight[lot]
-        if not math.isfinite(weight + problem.lot_tax[lot] + problem.lot_gain[lot]) or weight < 0.0:
+        numbers = weight + abs(problem.lot_tax[lot]) + abs(problem.lot_gain[lot])
+        if not numbers <= _LARGEST or weight < 0.0:
             return _LOT
         total += weight
     return _LOT if total > problem.held[i] + _LOTS_OVER_HELD * (1.0 + problem.held[i]) else 0
+
+
+@inner
+def _is_price(cost: float) -> bool:
+    """A cost, or infinite for what is barred."""
+    return 0.0 <= cost <= _LARGEST or cost == math.inf
 
 
 @hidden
@@ -92,11 +100,11 @@ def _row_is_sound(problem: Problems, r: int, n: int) -> bool:
     upper = problem.row_upper[r]
     if not lower <= upper or lower == math.inf or upper == -math.inf:
         return False
-    if not 0.0 <= problem.row_price[r] < math.inf or not 0 <= problem.row_kind[r] <= _BIG_KIND:
+    if not 0.0 <= problem.row_price[r] <= _LARGEST or not 0 <= problem.row_kind[r] <= _BIG_KIND:
         return False
     for entry in range(problem.entries_from[r], problem.entries_from[r + 1]):
         inside = 0 <= problem.entry_name[entry] < n
-        if not inside or not math.isfinite(problem.entry_coefficient[entry]):
+        if not inside or not abs(problem.entry_coefficient[entry]) <= _LARGEST:
             return False
     return True
 

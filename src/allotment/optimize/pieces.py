@@ -332,7 +332,8 @@ def plan_relaxed(plan: Plan, count: int, name: NameFacts, limit_price: float) ->
         low = name.held - math.floor((name.held - low) / name.step + STEP_DUST) * name.step
     if name.held - low >= max(name.least, DUST):
         excess = limit_excess(low, name.weight_min, name.weight_max)
-        fixed = name.ticket + limit_price * excess + min(name.young, name.losses) * name.young_cost
+        lost = max(0.0, name.losses - (low - name.low))  # what is left may all be at a loss
+        fixed = name.ticket + limit_price * excess + min(name.young, lost) * name.young_cost
         if low > 0.0:
             if low < name.holding_min:
                 return count

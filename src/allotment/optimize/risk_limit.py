@@ -24,6 +24,7 @@ _CLIMBS = 14
 _CLOSE = 1e-3  # share of the limit by which the relaxed tracking error may miss it
 _SOLVES = 14
 _ROOM = 2e-6  # share of the limit left for rounding
+_LEAST_RATIO = 1e-6  # an account that is its index has no tracking error at all
 _POWER = 1.5  # tracking error falls about as κ to the power −2/3
 
 
@@ -100,6 +101,7 @@ def _move_risk_price(
     else:
         brackets.high[a] = now
     power = -1.0 / _POWER
+    ratio = max(ratio, _LEAST_RATIO)
     if before > 0.0 and before != now and before_ratio != ratio:
         slope = math.log(ratio / before_ratio) / math.log(now / before)
         power = slope if slope < -0.02 else power

@@ -153,7 +153,10 @@ def _round_steps(shape: Shape, work: Workspace, table: Floats) -> None:
                 answer.weight[i] = target
                 continue
         below = math.floor(trade / step + STEP_DUST)
-        if trade - below * step <= STEP_DUST * step:
+        target = names.held[i] + round(trade / step) * step
+        near = abs(answer.weight[i] - target) <= STEP_DUST * step
+        if near and _holds(curves, own, target):
+            answer.weight[i] = target if target > DUST else 0.0
             continue
         best = 1e300
         best_piece = -1

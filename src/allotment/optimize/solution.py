@@ -22,7 +22,7 @@ class Status(IntEnum):
 
 
 class Fault(IntEnum):
-    """Which input made an account INVALID."""
+    """Which input made an account INVALID. A number beyond 1e12 counts as not finite."""
 
     NONE = 0
     ACCOUNT = 1  # an account column is not finite, no price or limit of risk, cash band upside down
