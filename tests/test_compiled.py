@@ -72,6 +72,28 @@ def test_kernels_are_kept_where_the_user_says(tmp_path: Path) -> None:
     assert list(folder.rglob("*.nbi"))
 
 
+def test_the_same_source_elsewhere_and_later_is_not_compiled_again(tmp_path: Path) -> None:
+    """A copy of the package, its files newer, finds the machine code of the first."""
+    package = Path(compiled.__file__).parent
+    kept, copy = tmp_path / "kernels", tmp_path / "copy" / "allotment"
+    copy.mkdir(parents=True)
+    for name in ("__init__.py", "compiled.py", "units.py", "errors.py"):
+        (copy / name).write_text((package / name).read_text())
+    code = (
+        "from allotment.units import mul_div as f; assert f(1, 1, 1) == 1; "
+        "print(f.py_func.__code__.co_filename, sum(f.stats.cache_hits.values()))"
+    )
+    found = []
+    for root in (package.parent, copy.parent):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(kept), "PYTHONPATH": str(root)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        found.append(done.stdout.split())
+    assert found[0] == [str(package / "units.py"), "0"]
+    assert found[1] == [str(copy / "units.py"), "1"]
+
+
 def test_a_kernel_runs_as_python_when_asked() -> None:
     code = "from allotment.units import mul_div; print(type(mul_div).__name__, mul_div(7, 1, 2))"
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}

@@ -1,9 +1,10 @@
 """Compiled loops: the one decorator of the hot code, and where its machine code is kept.
 
-Numba notices an edit of the file that a compiled function stands in, not an edit in a function
-that it calls from another module. So the machine code of a module is kept in a folder named by the
-hash of the module, of everything that it imports from this package, directly or not, and of the
-Numba version: an edit that can change a kernel starts a new folder, and a stale one never runs.
+Numba notices an edit of the file that a compiled function stands in, by the file's path and time, not
+an edit in a function that it calls from another module. So the machine code of a module is kept in a
+folder named by the hash of the module, of everything that it imports from this package, directly or
+not, and of the Numba version: an edit that can change a kernel starts a new folder, and a stale one
+never runs; and the same source has the same machine code wherever and whenever it was written.
 
 ``python -m allotment.jobs.warm`` compiles every kernel once (the end of ``make setup``).
 """
@@ -24,12 +25,50 @@ import platformdirs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parent
+_PREFIX = __name__.partition(".")[0] + "."
 _FOLDERS_KEPT = 200
 # A list of names ends with its line, or with its bracket.
 _IMPORT = re.compile(
     r"^[ \t]*(?:from|import) +(allotment[.\w]*)(?: +import +(?:\(([^)]*)\)|([\w, ]*)))?", re.MULTILINE
 )
 
+
+class KernelFolder:
+    """Tells Numba where the machine code of this package's functions is kept (its cache locators)."""
+
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
+        self._folder = _folder(function.__module__)
+        self._py_file = file  # Numba names it in its warnings
+        self._lineno = function.__code__.co_firstlineno
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], file: str) -> KernelFolder | None:
+        """The place of a function of this package; None for any other."""
+        return cls(function, file) if function.__module__.startswith(_PREFIX) else None
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder. Raises OSError where it cannot be written."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        """Nothing: the folder's name says which source it is."""
+        return ""
+
+    def get_disambiguator(self) -> str:
+        """What tells functions of one name apart."""
+        return str(self._lineno)
+
+
+_NUMBAS_OWN = (
+    "UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator,IPythonCacheLocator,ZipCacheLocator"
+)
+# Before those of Numba or the user, which serve the functions of others.
+_others = vars(numba.config)["CACHE_LOCATOR_CLASSES"] or _NUMBAS_OWN
+vars(numba.config)["CACHE_LOCATOR_CLASSES"] = f"{__name__}.{KernelFolder.__name__},{_others}"
 
 _njit: Callable[..., Any] = numba.njit  # its stubs leave out `_nrt`
 _HIDDEN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -40,7 +79,6 @@ def kernel(function: _Function) -> _Function:
 
     With ``NUMBA_DISABLE_JIT=1`` the function runs as Python (coverage, mutation testing).
     """
-    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     # Said, not left to the default: a kernel first called by an `inner` would do without as well.
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=True)(function))
 
@@ -51,14 +89,12 @@ def inner(function: _Function) -> _Function:
     It does without reference counts: counting every array of every argument up and down, with
     locked instructions, costs more than a small function does.
     """
-    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=False)(function))
 
 
 def hidden(function: _Function) -> _Function:
     """Compile as `inner`, without an entry from Python: with many records among its arguments, the
     entry would take longer to compile than the function."""
-    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=False, **_HIDDEN)(function))
 
 
@@ -69,7 +105,6 @@ def part(function: _Function) -> _Function:
     and so on upwards: the steps of a long calculation are compiled once, in the function whose
     steps they are.
     """
-    vars(numba.config)["CACHE_DIR"] = str(_folder(function.__module__))
     return cast("_Function", _njit(nogil=True, cache=True, _nrt=False, inline="always", **_HIDDEN)(function))
 
 
