@@ -21,7 +21,7 @@ from __future__ import annotations
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.hessian import count_free
 from allotment.optimize.linear import factorise, solve_lower, solve_upper
-from allotment.optimize.load import GAIN_SHORT, ROW_DAMPING, TAX, TRADES
+from allotment.optimize.load import TRADES
 from allotment.optimize.measures import measure_all, price_kinds, slope_all
 from allotment.optimize.minima import all_minima, chosen_minima
 from allotment.optimize.workspace import (
@@ -36,7 +36,6 @@ from allotment.units import Floats
 
 _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
-_LEAST_MOVE = 1e-9
 _CHOSEN_STEPS = 25
 _CHOSEN_TOLERANCE = 1e-16
 
@@ -231,8 +230,6 @@ def maximise(
     height = minima(shape, work, theta, state.q, every)
     for done in range(steps_max + 1):
         take_values(shape, work, table)
-        if shape.has_kinds and done > 0:
-            _learn_curvature(shape, m)
         _slopes(shape, m)
         if shape.has_kinds:
             slope_all(shape, work)
@@ -245,8 +242,6 @@ def maximise(
         if promised <= tolerance:
             break
         prices(shape, work.accounts, names, work.entries, table, m.step, state.q_step)
-        copy_to(m.theta_before, theta, shape.size)
-        copy_to(m.value_before, m.value, shape.size)
         climbed = _climb(shape, work, every, height, promised)
         if climbed <= height:
             # Nothing found: restore the minimisers at theta.
@@ -260,22 +255,6 @@ def maximise(
 def solve_chosen(shape: Shape, work: Workspace, table: Floats) -> None:
     """The optimum over the chosen pieces, as far as floats go."""
     maximise(shape, work, table, False, _CHOSEN_STEPS, _CHOSEN_TOLERANCE)
-
-
-@inner
-def _learn_curvature(shape: Shape, m: Multipliers) -> None:
-    """What rows of gains and tax count falls from lot to lot as their price grows, and names
-    that move freely show little of it: the last step tells how fast."""
-    for r in range(shape.size):
-        if not GAIN_SHORT <= m.kind[r] <= TAX:
-            continue
-        moved = m.theta[r] - m.theta_before[r]
-        if abs(moved) <= _LEAST_MOVE:
-            continue
-        fall = (m.value_before[r] - m.value[r]) / moved
-        wanted = max(ROW_DAMPING, fall - (m.hessian[r, r] - m.damping[r]))
-        m.hessian[r, r] += wanted - m.damping[r]
-        m.damping[r] = wanted
 
 
 @part

@@ -20,7 +20,7 @@ from allotment.units import Index
 LINEAR, TURNOVER, GAIN_SHORT, GAIN_LONG, GAIN, TAX, TRADES, HOLDINGS, BIG = 0, 1, 2, 3, 4, 5, 6, 7, 8
 TINY_STEP = 1e-7  # of weight; rounding by less changes no cost worth looking at
 STEP_DUST = 1e-7  # steps; closer than this to a whole number is whole
-ROW_DAMPING = 1e-3  # a row without a free name has no curvature, and rows may add up to Σw
+_ROW_DAMPING = 1e-3  # a row without a free name has no curvature, and rows may add up to Σw
 
 
 @part
@@ -176,7 +176,7 @@ def _load_ends(
         m.lower[offset + k] = whole - problem.cash_max[a]
         m.upper[offset + k] = whole - problem.cash_min[a]
         m.price[offset + k] = accounts.share[at] * options.cash_price
-        m.damping[offset + k] = ROW_DAMPING
+        m.damping[offset + k] = _ROW_DAMPING
         own = offset + k + 1
         for r in range(problem.rows_from[a], problem.rows_from[a + 1]):
             joint = problem.row_joint[r]
@@ -187,7 +187,7 @@ def _load_ends(
             m.benchmark_value[row] = 0.0
             m.lower[row], m.upper[row] = problem.row_lower[r], problem.row_upper[r]
             m.price[row] = problem.row_price[r] * (1.0 if joint else accounts.share[at])
-            m.kind[row], m.risk_price[row], m.damping[row] = kind, 0.0, ROW_DAMPING
+            m.kind[row], m.risk_price[row], m.damping[row] = kind, 0.0, _ROW_DAMPING
             m.account[row], m.first[row] = (-1, 0) if joint else (at, offset)
             for b in range(last - first):
                 if joint or b == at:
@@ -200,7 +200,7 @@ def _load_ends(
                 own += 1
     if problem.regimes_from[j + 1] > problem.regimes_from[j]:
         for kind in (GAIN_SHORT, GAIN_LONG, GAIN):
-            m.benchmark_value[shared], m.risk_price[shared], m.damping[shared] = 0.0, 0.0, ROW_DAMPING
+            m.benchmark_value[shared], m.risk_price[shared], m.damping[shared] = 0.0, 0.0, _ROW_DAMPING
             m.kind[shared], m.account[shared], m.first[shared] = kind, -1, 0
             m.price[shared] = options.regime_price
             shared += 1

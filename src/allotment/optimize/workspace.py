@@ -186,8 +186,6 @@ class Multipliers(NamedTuple):
     upper: Floats
     price: Floats  # of leaving them
     damping: Floats  # curvature of a row beside its names'
-    theta_before: Floats  # before the last step
-    value_before: Floats
     fixed: Bools
     hessian: Floats  # (K, K), lower triangle
     factor: Floats  # its Cholesky factor
