@@ -271,8 +271,8 @@ def _random_rows(
             rows.append(_Row(RowKind(int(kind)), lower, rng.uniform(0.0, 0.01), rng.choice([0.1, 1.0])))
     if Feature.COUNTS in present:
         price = rng.choice([1e-4, 1e-3])
-        rows.append(_Row(RowKind.TRADES, -np.inf, float(rng.integers(n // 3, n)), price))
-        rows.append(_Row(RowKind.HOLDINGS, -np.inf, float(rng.integers(n // 2, n)), price))
+        rows.append(_Row(RowKind.TRADES, -np.inf, float(rng.integers(n // 3, max(n, 1))), price))
+        rows.append(_Row(RowKind.HOLDINGS, -np.inf, float(rng.integers(n // 2, max(n, 1))), price))
     if Feature.BIG in present:
         rows.append(_Row(RowKind.BIG, -np.inf, rng.uniform(0.1, 0.5), rng.choice([0.05, 1.0])))
     if Feature.JOINT_ROWS in present and n_accounts > 1:
