@@ -24,15 +24,15 @@ def drawn():
 
 
 def test_every_peer_finds_our_cost_of_the_core(drawn) -> None:
-    """To 1e-8 of account value, a hundredth of what the comparison asks; our gap there is none."""
+    """To the 1e-6 of account value that the comparison asks; our gap there is none."""
     market, problems = drawn
     ticks = count()
     made = compare(lambda: float(next(ticks)), market, problems)
     assert set(made["objective_apart_max"]) == set(PEERS)
-    assert max(made["objective_apart_max"].values()) < 1e-8
+    assert max(made["objective_apart_max"].values()) < 1e-6
     assert made["own_gap_bps_max"] < 1e-5
-    # A clock that ticks once a question: ours takes a tick for three accounts, a peer one for each.
-    assert made["ratio_piqp"] == made["ratio_cvxpy"] == 3.0
+    # A clock that ticks once a question: ours takes a tick for three accounts ten times, a peer one for each.
+    assert made["ratio_piqp"] == made["ratio_cvxpy"] == 30.0
 
 
 def test_the_core_is_the_answer_without_its_smallest_trade(drawn) -> None:
