@@ -12,8 +12,9 @@ from rich.console import Console
 from allotment.book.household import Account, AccountKind
 from allotment.cli import show
 from allotment.jobs.summary import RunSummary
-from allotment.rebalance.explain import Explanation, NameTrade
-from allotment.rebalance.proposal import Reason
+from allotment.optimize.reasons import Reason
+from allotment.optimize.why_not import Question, Rule
+from allotment.rebalance.explain import Explanation, NameLeft, NameTrade
 
 
 @pytest.fixture
@@ -64,17 +65,26 @@ def trade(**changes: object) -> NameTrade:
         "gain_short_usd": -100.0, "gain_long_usd": 10.0, "tax_usd": -28.0, "cost_usd": 0.1,
         "weight_before": 0.5, "weight_after": 0.2, "weight_index": 0.3,
         "reason": Reason.HARVEST_LOSS, "why": "banks a loss",
+        "because": "Tax falls by $28.", "instead": "Without it the account would be $30 worse off.",
     }  # fmt: skip
     return NameTrade(**(values | changes))
+
+
+def left() -> NameLeft:
+    return NameLeft(
+        security_id=4, question=Question.HARVEST, rule=Rule.NO_SALE, weight=0.01, brings_usd=10.0,
+        against_usd=None, until=None, why_not="Its loss is not taken: it may not be sold.",
+    )  # fmt: skip
 
 
 def test_trades_are_rows_and_the_rest_is_counted(shown: StringIO, proposal_facts) -> None:
     told = Explanation(
         headline="Sell and buy.",
         facts=("a fact",),
-        trades=(trade(), trade(security_id=2, side="buy", n_lots=0), trade(security_id=3)),
+        trades=(trade(), trade(security_id=2, side="buy", n_lots=0, because=""), trade(security_id=3)),
+        left=(left(),),
     )
-    show.explanation(proposal_facts, told, {1: "ABC", 2: "DEF", 3: "GHI"}, rows=2)
+    show.explanation(proposal_facts, told, {1: "ABC", 2: "DEF", 3: "GHI", 4: "JKL"}, rows=2)
     text = shown.getvalue()
     for piece in (
         "Sell and buy.",
@@ -86,6 +96,8 @@ def test_trades_are_rows_and_the_rest_is_counted(shown: StringIO, proposal_facts
         "50.00%",
         "banks a loss",
         "DEF",
+        "sell ABC  Tax falls by $28. Without it",
+        "JKL  Its loss is not taken: it may not be sold.",
     ):
         assert piece in text, piece
     assert "GHI" not in text

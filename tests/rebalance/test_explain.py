@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 
 import numpy as np
 
+from allotment.optimize.alternatives import Other
+from allotment.optimize.reasons import Reason
+from allotment.optimize.why_not import Question, Rule
 from allotment.rebalance.explain import explain
-from allotment.rebalance.proposal import Proposal, ProposalState, Reason, Trades, no_trades
+from allotment.rebalance.proposal import Proposal, ProposalState, Trades, no_trades
+from allotment.rebalance.reasons import TradeReasons, Untraded
 
 
 def trades() -> Trades:
@@ -41,6 +45,35 @@ def trades() -> Trades:
     )
 
 
+def reasons() -> TradeReasons:
+    """Name 1 was sold for its loss; name 2 has no reasons."""
+    made = {f.name: np.zeros(1) for f in fields(TradeReasons)} | {
+        "security_id": np.array([1]),
+        "factor": np.array([1], np.int32),
+        "other": np.array([Other.FEWER_LOTS], np.int8),
+        "tax_usd": np.array([-28.0]),
+        "risk_usd": np.array([-3.25]),
+        "cost_usd": np.array([0.06]),
+        "worth_usd": np.array([30.0]),
+        "other_usd": np.array([12.0]),
+        "at_least_usd": np.array([25.0]),
+    }
+    return TradeReasons(**made)
+
+
+def untraded() -> Untraded:
+    """A loss that is barred for some days, and a gain that tax keeps."""
+    return Untraded(
+        security_id=np.array([3, 4]),
+        question=np.array([Question.HARVEST, Question.REDUCE], np.int8),
+        rule=np.array([Rule.YOUNG_SHARES, Rule.TAX], np.int8),
+        weight=np.array([0.0123, 0.02]),
+        brings_usd=np.array([400.0, 20.0]),
+        against_usd=np.array([np.nan, 150.0]),
+        until=np.array(["2025-07-12", "NaT"], "M8[D]"),
+    )
+
+
 def proposal(made: Trades, **changes: object) -> Proposal:
     facts = {
         "account_id": 1, "asof": date(2025, 6, 30), "state": ProposalState.PROPOSED, "status": "solved",
@@ -53,7 +86,8 @@ def proposal(made: Trades, **changes: object) -> Proposal:
         "tax_this_year_saved_cents": 0, "cost_cents": 6, "turnover": 0.2, "objective": 0.01,
         "hold_objective": 0.03, "lower_bound": 0.00999, "gap_bps": 0.1,
     } | changes  # fmt: skip
-    return Proposal(trades=made, **facts)
+    parts = {"trades": made, "reasons": reasons(), "untraded": untraded()}
+    return Proposal(**(parts | facts))
 
 
 def test_lots_of_a_name_are_one_line() -> None:
@@ -89,3 +123,30 @@ def test_doing_nothing_is_told_too() -> None:
 def test_a_holding_that_is_not_allowed_is_said() -> None:
     told = explain(proposal(trades(), hold_objective=float("inf")))
     assert any("no choice" in fact for fact in told.facts)
+
+
+def test_a_trade_says_what_it_changes_and_what_doing_without_it_costs() -> None:
+    sale, purchase = explain(proposal(trades()), ("market", "energy")).trades
+    assert sale.because == "Tax falls by $28, risk falls by $3.25 (mostly energy), trading costs $0.06."
+    assert sale.instead == (
+        "Without it the account would be $30 worse off at today's prices, and $25 whatever else is done; "
+        "keeping its dearest lot would cost $12."
+    )
+    assert purchase.because == purchase.instead == ""
+
+
+def test_a_factor_without_a_name_is_numbered() -> None:
+    assert "(mostly factor 1)" in explain(proposal(trades())).trades[0].because
+
+
+def test_what_was_left_says_which_rule_until_when_and_what_it_would_bring() -> None:
+    barred, taxed = explain(proposal(trades())).left
+    assert barred.why_not == (
+        "Its loss (1.23% of the account) is not taken: shares of its group bought in the last 30 days would "
+        "wash the loss (until 2025-07-12); without that it would bring $400."
+    )
+    assert (barred.until, barred.against_usd) == (date(2025, 7, 12), None)
+    assert taxed.why_not == (
+        "It stays 2.00% of the account above the index: the trade would bring $20, but tax would take $150."
+    )
+    assert (taxed.until, taxed.against_usd) == (None, 150.0)

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from allotment.book.household import AccountKind
 from allotment.book.mandate import Restriction, RestrictionKind, Tilt
+from allotment.optimize.reasons import Reason
 from allotment.optimize.solve import solve_batch
+from allotment.optimize.why_not import Question, Rule
 from allotment.rebalance.case import CostPolicy
 from allotment.rebalance.decide import Versions
 from allotment.rebalance.household import Decisions, decide
-from allotment.rebalance.proposal import Proposal, ProposalState, Reason
+from allotment.rebalance.proposal import Proposal, ProposalState
 from allotment.rebalance.year_so_far import YearSoFar
 
 _spec = importlib.util.spec_from_file_location("small", Path(__file__).with_name("conftest.py"))
@@ -90,6 +92,39 @@ def test_a_recent_purchase_in_the_household_stops_the_harvest(market, case) -> N
     basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
     ready = _small.with_young(case(_small.with_basis(lots, basis)), market.group_ix[[0]])
     assert 1 not in sold(only(decided(market, ready)))
+
+
+def test_a_proposal_tells_which_loss_is_barred_and_until_when(market, case) -> None:
+    lots = index_lots(market, 1e6)
+    basis = np.where(lots.security_id == 1, lots.basis_cents * 2, lots.basis_cents)
+    ready = case(_small.with_basis(lots, basis))
+    barred = _small.with_young(ready, market.group_ix[[0]])
+    until = barred.washes.no_loss_sale_until.copy()
+    until[market.group_ix[0]] = np.datetime64("2025-07-09")
+    barred = replace(barred, washes=replace(barred.washes, no_loss_sale_until=until))
+    told = only(decided(market, barred)).untraded
+    row = int(np.flatnonzero(told.security_id == 1)[0])
+    assert (told.question[row], told.rule[row]) == (Question.HARVEST, Rule.YOUNG_SHARES)
+    assert told.until[row] == np.datetime64("2025-07-09")
+    # Without the bar the very loss is taken, and is worth what was missed.
+    free = only(decided(market, ready))
+    reasons = free.reasons
+    harvested = int(np.flatnonzero(reasons.security_id == 1)[0])
+    assert reasons.tax_usd[harvested] < 0.0
+    assert reasons.worth_usd[harvested] == pytest.approx(told.brings_usd[row], rel=0.3)
+
+
+def test_reasons_of_the_names_add_up_to_what_is_saved(market, case) -> None:
+    """Cash in its band, no limits: nothing is left beside the names."""
+    lots = index_lots(market, 1e6)
+    basis = np.where(lots.security_id % 3 == 1, lots.basis_cents * 2, lots.basis_cents)
+    proposal = only(decided(market, case(_small.with_basis(lots, basis), 1_000)))
+    r = proposal.reasons
+    saved = (r.tax_usd + r.cost_usd + r.wash_usd + r.tilt_usd + r.limit_usd + r.risk_usd).sum()
+    value = proposal.value_cents / 100
+    assert np.isfinite(proposal.hold_objective)
+    assert saved == pytest.approx((proposal.objective - proposal.hold_objective) * value, abs=1e-6)
+    assert set(r.security_id) == set(proposal.trades.security_id)
 
 
 def test_a_recent_loss_in_the_household_stops_the_purchase(market, case) -> None:

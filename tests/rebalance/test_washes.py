@@ -18,7 +18,7 @@ from allotment.rebalance.decide import Versions
 from allotment.rebalance.household import decide
 from allotment.rebalance.washes import GroupWashes, WashPolicy, WashRule
 from allotment.rebalance.year_so_far import YearSoFar
-from allotment.tax.pretrade import OpenClaims, clean_quantity, wash_state
+from allotment.tax.pretrade import OpenClaims, WashState, YoungShares, clean_quantity, wash_state
 
 _spec = importlib.util.spec_from_file_location("small", Path(__file__).with_name("conftest.py"))
 _small = importlib.util.module_from_spec(_spec)
@@ -171,3 +171,23 @@ def test_no_lot_that_would_wash_counts_as_clean(seed) -> None:
             if young > 0
         }
         assert set(lots.security_id[mine & washed].tolist()) <= barred
+
+
+def test_washes_last_thirty_days_and_the_latest_counts() -> None:
+    days = np.array(["2025-06-10", "2025-06-20"], "M8[D]")
+    two, zeros = np.zeros(2, np.int32), np.zeros(2, np.int64)
+    state = WashState(
+        asof=np.datetime64("2025-06-30"),
+        young=YoungShares(
+            household_ix=two, group_ix=two + 3, account_ix=two, security_id=zeros, quantity_nano=zeros,
+            unit_nano=zeros, purchased=days, acquisition_id=zeros,
+        ),
+        claims=OpenClaims(
+            household_ix=two + 1, group_ix=two, account_ix=two, security_id=zeros, unit_nano=zeros,
+            loss_cents=zeros, sold=days, no_buy_until=days + 30, acquisition_id=zeros,
+        ),
+    )  # fmt: skip
+    first, second = (GroupWashes.of_household(state, h, 4, np.zeros(1, np.bool_)) for h in (0, 1))
+    assert first.no_loss_sale_until[3] == second.no_buy_until[0] == np.datetime64("2025-07-20")
+    assert np.isnat(first.no_buy_until).all()
+    assert np.isnat(second.no_loss_sale_until).all()

@@ -9,22 +9,28 @@ import numpy as np
 import pytest
 
 from allotment.rebalance.proposal import Proposal, ProposalState, Trades, no_trades
+from allotment.rebalance.reasons import TradeReasons, Untraded, nothing
 from allotment.store import proposal_tables, run_tables
 
 ASOF = date(2025, 6, 30)
 
 
-def trades(n: int, seed: int) -> Trades:
+def columns(record: type, n: int, seed: int):
+    """Any record of columns, with the floats that are hard to keep."""
     rng = np.random.default_rng(seed)
     made = {}
-    for f in fields(Trades):
-        kind = {"Ints": np.int64, "Index": np.int32, "Codes": np.int8, "Floats": np.float64}[str(f.type)]
+    for f in fields(record):
         column = rng.normal(scale=1e3, size=n)
+        if str(f.type) == "Dates":
+            made[f.name] = np.where(column > 0, np.datetime64("2025-06-30"), np.datetime64("NaT"))
+            continue
+        kind = {"Ints": np.int64, "Index": np.int32, "Codes": np.int8, "Floats": np.float64}[str(f.type)]
         made[f.name] = column.astype(kind)
-    made["weight_after"][:1] = np.inf
-    made["risk_price_before"][:1] = np.nan
-    made["risk_price_after"][:2] = [5e-324, -0.0][: len(made["risk_price_after"][:2])]
-    return Trades(**made)
+    hard = [name for name, column in made.items() if column.dtype == np.float64][:3]
+    made[hard[0]][:1] = np.inf
+    made[hard[1]][:1] = np.nan
+    made[hard[2]][:2] = [5e-324, -0.0][: min(n, 2)]
+    return record(**made)
 
 
 def proposal(account_id: int, n_trades: int) -> Proposal:
@@ -37,7 +43,9 @@ def proposal(account_id: int, n_trades: int) -> Proposal:
             "str": lambda: f"text {account_id}",
             "date": lambda: ASOF,
             "ProposalState": lambda: ProposalState.PROPOSED if n_trades else ProposalState.NOTHING_TO_DO,
-            "Trades": lambda: trades(n_trades, account_id) if n_trades else no_trades(),
+            "Trades": lambda: columns(Trades, n_trades, account_id) if n_trades else no_trades(),
+            "TradeReasons": lambda: columns(TradeReasons, n_trades, account_id),
+            "Untraded": lambda: columns(Untraded, n_trades + 2, account_id),
         }[str(f.type)]()
     return replace(Proposal(**made), account_id=account_id, hold_objective=float("inf"))
 
@@ -57,11 +65,13 @@ def finish(firm, run_id: int) -> None:
 
 
 def same(a: Proposal, b: Proposal) -> None:
-    assert replace(a, trades=no_trades()).__repr__() == replace(b, trades=no_trades()).__repr__()
-    for f in fields(Trades):
-        one, other = getattr(a.trades, f.name), getattr(b.trades, f.name)
-        assert one.dtype == other.dtype
-        assert one.tobytes() == other.tobytes(), f.name
+    bare = {"trades": no_trades(), "reasons": nothing(TradeReasons), "untraded": nothing(Untraded)}
+    assert replace(a, **bare).__repr__() == replace(b, **bare).__repr__()
+    for part, record in bare.items():
+        for f in fields(record):
+            one, other = getattr(getattr(a, part), f.name), getattr(getattr(b, part), f.name)
+            assert one.dtype == other.dtype
+            assert one.tobytes() == other.tobytes(), f.name
 
 
 def test_proposals_come_back_bit_for_bit(firm, book) -> None:
@@ -76,16 +86,36 @@ def test_proposals_come_back_bit_for_bit(firm, book) -> None:
     assert proposal_tables.load_proposals(firm, run_id + 1) == ()
 
 
-def test_the_view_shows_trades_as_rows(firm, book) -> None:
+@pytest.mark.parametrize(
+    ("part", "view"),
+    [("trades", "proposal_trade"), ("reasons", "proposal_reason"), ("untraded", "proposal_untraded")],
+)
+def test_the_views_show_columns_as_rows(firm, book, part, view) -> None:
     run_id = run(firm, [1])
     sent = proposal(1, 5)
     proposal_tables.save_proposals(firm, run_id, [sent])
-    names = [f.name for f in fields(Trades)]
-    rows = (
-        firm.connection().execute(f"SELECT {', '.join(names)} FROM proposal_trade ORDER BY row_ix").fetchall()
-    )
+    record = getattr(sent, part)
+    names = [f.name for f in fields(record)]
+    rows = firm.connection().execute(f"SELECT {', '.join(names)} FROM {view} ORDER BY row_ix").fetchall()
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
-        np.testing.assert_array_equal(getattr(sent.trades, name), np.array(column), err_msg=name)
+        found = np.array(column, getattr(record, name).dtype)
+        np.testing.assert_array_equal(getattr(record, name), found, err_msg=name)
+
+
+def test_a_proposal_of_before_has_no_reasons(firm, book) -> None:
+    """The columns' defaults are sound blobs: what an older program stored can be read."""
+    run_id = run(firm, [1])
+    proposal_tables.save_proposals(firm, run_id, [proposal(1, 2)])
+    with firm.transaction() as connection:
+        figures = [f.name for f in fields(Proposal) if f.name not in {"trades", "reasons", "untraded"}]
+        rest = ", ".join(name for name in figures if name != "account_id")
+        connection.execute(
+            f"INSERT INTO proposal (run_id, account_id, n_trades, trades, {rest}) "
+            f"SELECT run_id, 2, n_trades, trades, {rest} FROM proposal"
+        )
+    old = proposal_tables.load_proposals(firm, run_id, [2])[0]
+    assert len(old.trades) == 2
+    assert len(old.reasons.security_id) == len(old.untraded.security_id) == 0
 
 
 def test_a_later_run_supersedes(firm, book) -> None:

@@ -13,6 +13,9 @@ from allotment.jobs.summary import RunSummary
 from allotment.rebalance.explain import Explanation, NameTrade
 from allotment.rebalance.proposal import Proposal
 
+_WHY_ROWS = 5
+_LEFT_ROWS = 8
+
 
 def summary(figures: RunSummary) -> None:
     """A run as a table that fits a screen."""
@@ -89,7 +92,22 @@ def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str],
         console.print(
             f"… and {more} smaller {'trade' if more == 1 else 'trades'} (--rows shows more)", style="dim"
         )
+    _why(told.trades[: min(rows, _WHY_ROWS)], names)
+    if told.left:
+        console.print("\nNot traded", style="bold")
+        for left in told.left[:_LEFT_ROWS]:
+            console.print(f"  {names[left.security_id]}  {left.why_not}", highlight=False, markup=False)
     console.print("\nTax as estimated for the decision; no tax advice.", style="dim")
+
+
+def _why(trades: Sequence[NameTrade], names: Mapping[int, str]) -> None:
+    """The largest trades in sentences."""
+    if not any(t.because for t in trades):
+        return
+    console.print("\nWhy the largest trades", style="bold")
+    for t in trades:
+        told = f"  {t.side} {names[t.security_id]}  {t.because} {t.instead}".rstrip()
+        console.print(told, highlight=False, markup=False)
 
 
 def _trades(trades: Sequence[NameTrade], names: Mapping[int, str]) -> Table:

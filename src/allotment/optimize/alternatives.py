@@ -114,7 +114,7 @@ def alternatives_of(
     pushed = pushes.factors.sum(axis=1) + pushes.specific + pushes.cash + pushes.row + pushes.year
     hold = -(own + pushed)
     moves = best_moves(d.market, d.problem, d.prices, options, closed_sides(d))
-    sells = d.sold_of_name > d.bought
+    sells = d.sold_of_name >= d.bought
     other = np.where(sells, moves.buy, moves.sell)
     # A cost is comparable within a name: from the trade to holding, from holding to the other side.
     other_side = np.where(np.isfinite(other), hold + other - moves.hold, np.nan)
@@ -195,7 +195,7 @@ def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions, 
     bounds = solutions.case_bound[first:last]
     total = float(bounds.min()) + d.gap
     least = np.full(len(d.weight), np.inf)
-    sells = d.sold_of_name > d.bought
+    sells = d.sold_of_name >= d.bought
     for number, bound in enumerate(bounds.tolist()):
         moves = here
         if number != max(d.regime, 0):

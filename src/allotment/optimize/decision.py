@@ -58,6 +58,16 @@ class Decision(NamedTuple):
         """Weight sold plus weight bought (n,)."""
         return self.sold_of_name + self.bought
 
+    def names_of(self, member: int) -> slice:
+        """The names of one of its accounts."""
+        first, last = self.problem.names_from[member : member + 2]
+        return slice(int(first), int(last))
+
+    def lots_of(self, member: int) -> slice:
+        """The lots of one of its accounts."""
+        names = self.names_of(member)
+        return slice(int(self.problem.lots_from[names.start]), int(self.problem.lots_from[names.stop]))
+
     def by_name(self, of_lot: Floats | Bools) -> Floats:
         """A column of the lots (L,) summed over each name's (n,)."""
         return np.asarray(np.bincount(self.lot_name, of_lot, minlength=len(self.weight)), np.float64)

@@ -16,9 +16,9 @@ import numpy as np
 from allotment.compiled import hidden, inner, kernel
 from allotment.optimize.curves import piece_cost, piece_minimum
 from allotment.optimize.decision import Prices
-from allotment.optimize.load import STEP_DUST, TINY_STEP, load, price_risk
+from allotment.optimize.load import load, price_risk
 from allotment.optimize.measures import price_kinds, rebuild
-from allotment.optimize.pieces import BUY, DUST, SELL
+from allotment.optimize.pieces import BUY, DUST, SELL, STEP_DUST, TINY_STEP
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.solution import empty_solutions
 from allotment.optimize.solve import workspace_for
@@ -133,24 +133,26 @@ def _problem_moves(
         held, q = names.held[i], price[at]
         apart = max(names.step[i], DUST)
         side = barred[at]
-        moves.hold[at] = _least(names, curves, i, q, EITHER_WAY, held, held)[0]
-        cost, weight = _least(names, curves, i, q, side, -math.inf, held - apart)
+        moves.hold[at] = _least(names, curves, i, q, EITHER_WAY, held, held, False)[0]
+        cost, weight = _least(names, curves, i, q, side, -math.inf, held - apart, True)
         moves.sell[at], moves.sell_weight[at] = cost, weight
-        cost, weight = _least(names, curves, i, q, side, held + apart, math.inf)
+        cost, weight = _least(names, curves, i, q, side, held + apart, math.inf, True)
         moves.buy[at], moves.buy_weight[at] = cost, weight
-        moves.quiet[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, math.inf)[0]
-        moves.quiet_unsold[at] = _least(names, curves, i, q, NO_PURCHASE, held, math.inf)[0]
-        moves.quiet_unbought[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, held)[0]
-        moves.keen[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, math.inf)[0]
-        moves.keen_unsold[at] = _least(names, curves, i, q, NO_LOSS_SALE, held, math.inf)[0]
-        moves.keen_unbought[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, held)[0]
+        moves.quiet[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, math.inf, True)[0]
+        moves.quiet_unsold[at] = _least(names, curves, i, q, NO_PURCHASE, held, math.inf, False)[0]
+        moves.quiet_unbought[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, held, False)[0]
+        moves.keen[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, math.inf, True)[0]
+        moves.keen_unsold[at] = _least(names, curves, i, q, NO_LOSS_SALE, held, math.inf, False)[0]
+        moves.keen_unbought[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, held, False)[0]
 
 
 @hidden
 def _least(
-    names: Names, curves: Curves, i: int, q: float, barred: int, bottom: float, top: float
+    names: Names, curves: Curves, i: int, q: float, barred: int, bottom: float, top: float, rebuys: bool
 ) -> tuple[float, float]:
     """Least cost and its weight over tradable weights from bottom to top on the pieces of name i.
+
+    rebuys: with those that sell lots at a gain to buy them back, which trade wherever they end.
 
     On a convex piece the best tradable weight stands next to the best weight of the range.
     """
@@ -159,6 +161,8 @@ def _least(
     for piece in range(curves.start[i], curves.start[i + 1]):
         low, high = max(curves.low[piece], bottom), min(curves.high[piece], top)
         if curves.mode[piece] == barred or low > high + DUST:
+            continue
+        if curves.again[piece] > 0.0 and not rebuys:
             continue
         _, weight = piece_minimum(names, curves, i, piece, q)
         weight = min(max(weight, low), max(low, high))

@@ -59,7 +59,7 @@ def reasons_of(
     """The reasons of problem j of a batch; None for one without an answer (EMPTY, INVALID, FAILED).
 
     options: those that it was solved with. asked_most: how many losses not taken, and how many
-    distances from the index, are asked about.
+    distances from the index, are asked about in each account.
     """
     options = SolveOptions() if options is None else options
     decision = decision_of(market, problems, solutions, j)

@@ -25,7 +25,7 @@ from allotment.optimize.problem import (
     SolveOptions,
     make_problems,
 )
-from allotment.units import Codes, Floats, Index
+from allotment.units import Bools, Codes, Floats, Index
 
 _WORTH_MIN = 1e-8  # of account value; a trade that brings less is not missed
 
@@ -63,7 +63,10 @@ class Rule(IntEnum):
 
 
 class WhyNot(NamedTuple):
-    """One row per question (m,), those about the most first. Fractions of the account's value."""
+    """One row per question (m,): losses, then distances, account by account, the largest first.
+
+    Fractions of the account's value.
+    """
 
     name: Index
     question: Codes  # Question
@@ -73,12 +76,18 @@ class WhyNot(NamedTuple):
     against: Floats  # what stands most against it, NaN where a rule forbids it
     row: Index  # the row, where the rule is ROW, else −1
 
+    def take(self, chosen: Bools) -> WhyNot:
+        """The questions chosen by a mask."""
+        name, question, rule = self.name[chosen], self.question[chosen], self.rule[chosen]
+        numbers = (self.size[chosen], self.brings[chosen], self.against[chosen])
+        return WhyNot(name, question, rule, *numbers, self.row[chosen])
+
 
 _FORBIDS = tuple(rule for rule in Rule if rule <= Rule.CHARGES and rule != Rule.GROUP)
 
 
 def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot:
-    """Answers about at most `most` losses not taken, and as many distances from the index."""
+    """Answers about at most `most` losses not taken, and as many distances from the index, per account."""
     name, question, size = _asked(decision, most)
     sells = question != Question.INCREASE
     if not len(name):
@@ -119,19 +128,24 @@ def _asked(d: Decision, most: int) -> tuple[Index, Codes, Floats]:
     saving = d.by_name(loss)
     losses = d.by_name(np.where(p.lot_is_loss, p.lot_weight, 0.0))
     untraded = d.traded == 0.0
-    harvest = _largest(np.where(untraded, saving, 0.0), most)
+    harvest = _largest(d, np.where(untraded, saving, 0.0), most)
     active = np.where(untraded, p.held - p.benchmark, 0.0)
     active[harvest] = 0.0
-    far = _largest(np.abs(active), most)
+    far = _largest(d, np.abs(active), most)
     name = np.concatenate([harvest, far]).astype(np.int32)
     distance = np.where(active[far] > 0.0, Question.REDUCE, Question.INCREASE)
     question = np.concatenate([np.full(len(harvest), Question.HARVEST), distance]).astype(np.int8)
     return name, question, np.concatenate([losses[harvest], np.abs(active[far])])
 
 
-def _largest(size: Floats, most: int) -> Index:
-    order = np.argsort(-size, kind="stable")[:most]
-    return np.asarray(order[size[order] > _WORTH_MIN], np.int32)
+def _largest(d: Decision, size: Floats, most: int) -> Index:
+    """The names of the largest sizes, so many of each account."""
+    found = []
+    for member in range(d.problem.n_accounts):
+        mine = d.names_of(member)
+        order = np.argsort(-size[mine], kind="stable")[:most] + mine.start
+        found.append(order[size[order] > _WORTH_MIN])
+    return np.asarray(np.concatenate(found), np.int32)
 
 
 def _lot_taxes(d: Decision) -> Floats:

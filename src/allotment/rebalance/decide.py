@@ -9,9 +9,11 @@ import numpy as np
 
 from allotment.book.household import AccountKind
 from allotment.errors import InvariantError
+from allotment.optimize.reasons import Reasons
 from allotment.optimize.solution import Solutions, Status
 from allotment.rebalance.case import Prepared, gain_cents
-from allotment.rebalance.proposal import Proposal, ProposalState, Reason, Trades
+from allotment.rebalance.proposal import Proposal, ProposalState, Trades
+from allotment.rebalance.reasons import trade_reasons, untraded
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.washed import washed_claims, washed_losses
 from allotment.rebalance.year_so_far import YearSoFar
@@ -41,23 +43,24 @@ def propose(
     market: MarketSnapshot,
     answer: Solutions,
     a: int,
-    names_from: int,
-    lots_from: int,
+    reasons: Reasons,
+    member: int,
     versions: Versions,
     year: YearSoFar,
 ) -> Proposal:
     """The proposal of account number `a` of a solved batch.
 
-    names_from, lots_from: where the account's names and lots start in the batch's columns.
+    reasons: of its household's problem, in which it is account number `member`.
     Raises InvariantError when more shares are sold than are held.
     """
-    n, n_lots = len(prepared.market_rows), len(prepared.lots)
-    sold = answer.sold[lots_from : lots_from + n_lots]
-    bought = answer.bought[names_from : names_from + n]
-    sale_rows, sale_nano = _shares_sold(prepared, sold)
-    buy_rows, buy_nano = _shares_bought(prepared, market, bought)
-    trades = _trades(prepared, market, sale_rows, sale_nano, buy_rows, buy_nano)
-    case = prepared.case
+    decided = reasons.decision
+    names, lots = decided.names_of(member), decided.lots_of(member)
+    sale_rows, sale_nano = _shares_sold(prepared, decided.sold[lots])
+    buy_rows, buy_nano = _shares_bought(prepared, market, decided.bought[names])
+    why = np.concatenate([reasons.of_sale[lots][sale_rows], reasons.of_purchase[names][buy_rows]])
+    trades = _trades(prepared, market, sale_rows, sale_nano, buy_rows, buy_nano, why)
+    case, value_usd = prepared.case, prepared.value_cents / CENTS_PER_USD
+    security_ids, group = market.security_ids[prepared.market_rows], market.group_ix[prepared.market_rows]
     flow = -trades.side.astype(np.int64) * trades.value_cents
     cash_after = case.cash_cents + int(flow.sum())
     weight_after = _weights_after(prepared, market, trades)
@@ -95,7 +98,7 @@ def propose(
         cash_after_cents=cash_after,
         n_names_before=int(np.count_nonzero(prepared.problem.held)),
         n_names_after=int(np.count_nonzero(weight_after > 0)),
-        n_lots=n_lots,
+        n_lots=len(prepared.lots),
         drift_before=float(np.abs(prepared.problem.held - benchmark).sum() / 2),
         drift_after=float(np.abs(weight_after - benchmark).sum() / 2),
         tracking_error_before=before.tracking_error,
@@ -111,7 +114,16 @@ def propose(
         hold_objective=float(answer.hold_objective[a]) if answer.hold_feasible[a] else float("inf"),
         lower_bound=float(answer.lower_bound[a]),
         gap_bps=float(answer.gap[a]) * 1e4,
-        trades=_with_reasons(trades, prepared, market, before, after, weight_after),
+        trades=_with_weights(trades, prepared, market, before, after, weight_after),
+        reasons=trade_reasons(reasons, member, value_usd, security_ids),
+        untraded=untraded(
+            reasons,
+            member,
+            value_usd,
+            security_ids,
+            case.washes.no_buy_until[group],
+            case.washes.no_loss_sale_until[group],
+        ),
     )
 
 
@@ -140,9 +152,9 @@ def _shares_bought(prepared: Prepared, market: MarketSnapshot, bought: Floats) -
 
 
 def _trades(
-    prepared: Prepared, market: MarketSnapshot, lots: Ints, sold: Ints, names: Ints, bought: Ints
+    prepared: Prepared, market: MarketSnapshot, lots: Ints, sold: Ints, names: Ints, bought: Ints, why: Codes
 ) -> Trades:
-    """The rows, sales and purchases, sorted by security; weights and reasons still empty."""
+    """The rows, sales and purchases with why each is made, sorted by security; weights still empty."""
     sale_names = prepared.lot_name[lots]
     name = np.concatenate([sale_names, names])
     rows = prepared.market_rows[name]
@@ -173,7 +185,7 @@ def _trades(
         ),
         tax_cents=tax,
         cost_cents=np.rint(values * market.half_spread[rows]).astype(np.int64),
-        reason=np.zeros(n, np.int8),
+        reason=why,
         weight_before=blank,
         weight_after=blank,
         weight_index=blank,
@@ -184,7 +196,7 @@ def _trades(
     return Trades(**{f.name: getattr(made, f.name)[order] for f in fields(Trades)})
 
 
-def _with_reasons(
+def _with_weights(
     trades: Trades,
     prepared: Prepared,
     market: MarketSnapshot,
@@ -192,7 +204,7 @@ def _with_reasons(
     after: _Risk,
     weight_after: Floats,
 ) -> Trades:
-    """The trades with each name's weights, risk prices, and the largest term behind it."""
+    """The trades with each name's weights and risk prices."""
     name = np.searchsorted(market.security_ids[prepared.market_rows], trades.security_id)
     problem = prepared.problem
     columns = {f.name: getattr(trades, f.name) for f in fields(Trades)} | {
@@ -201,32 +213,8 @@ def _with_reasons(
         "weight_index": problem.benchmark[name],
         "risk_price_before": before.price[name],
         "risk_price_after": after.price[name],
-        "reason": _reasons(trades, prepared, name, before),
     }
     return Trades(**columns)
-
-
-def _reasons(trades: Trades, prepared: Prepared, name: Ints, before: _Risk) -> Codes:
-    """The largest of the terms that favour each trade, per dollar traded.
-
-    A sale can be favoured by tax saved, by risk (holding more of the name costs), by a tilt away,
-    or forced by an exclusion; a purchase by risk, by a tilt, or by cash that has to be invested.
-    """
-    problem = prepared.problem
-    row = prepared.market_rows[name]
-    sale = trades.side < 0
-    tax_saved = -trades.tax_cents / np.maximum(trades.value_cents, 1)
-    risk_saved = before.price[name] * np.where(sale, 1.0, -1.0)
-    tilt = problem.utility[name] * np.where(sale, -1.0, 1.0)
-    terms = np.stack([np.where(sale, tax_saved, -np.inf), risk_saved, tilt])
-    largest = np.argmax(terms, axis=0)
-    reason = np.where(sale, Reason.REDUCE_OVERWEIGHT, Reason.REDUCE_UNDERWEIGHT)
-    reason = np.where((largest == 0) & (trades.gain_cents < 0), Reason.HARVEST_LOSS, reason)
-    reason = np.where((largest == 2) & (tilt > 0), Reason.TILT, reason)
-    no_push = terms.max(axis=0) <= 0.0
-    reason = np.where(no_push, np.where(sale, Reason.RAISE_CASH, Reason.INVEST_CASH), reason)
-    reason = np.where(sale & prepared.wishes.excluded[row], Reason.EXCLUDED, reason)
-    return reason.astype(np.int8)
 
 
 def _weights_after(prepared: Prepared, market: MarketSnapshot, trades: Trades) -> Floats:

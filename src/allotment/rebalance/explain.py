@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 
-from allotment.rebalance.proposal import Proposal, ProposalState, Reason
+from allotment.optimize.alternatives import Other
+from allotment.optimize.reasons import Reason
+from allotment.optimize.why_not import Question, Rule
+from allotment.rebalance import sentences
+from allotment.rebalance.proposal import Proposal, ProposalState
+from allotment.rebalance.reasons import TradeReasons
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints
-
-_WHY = {
-    Reason.HARVEST_LOSS: "banks a loss",
-    Reason.EXCLUDED: "excluded by the mandate",
-    Reason.OVER_LIMIT: "above its limit",
-    Reason.REDUCE_OVERWEIGHT: "closer to the index",
-    Reason.RAISE_CASH: "cash is needed",
-    Reason.REDUCE_UNDERWEIGHT: "closer to the index",
-    Reason.INVEST_CASH: "cash to invest",
-    Reason.TILT: "the mandate leans that way",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +33,25 @@ class NameTrade:
     cost_usd: float
     reason: Reason
     why: str
+    because: str  # what the trade changes
+    instead: str  # what doing without it would cost; "" where nothing is known
     weight_before: float
     weight_after: float
     weight_index: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameLeft:
+    """A name that a person would ask about, and why it was not traded."""
+
+    security_id: int
+    question: Question
+    rule: Rule
+    weight: float
+    brings_usd: float
+    against_usd: float | None
+    until: date | None
+    why_not: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +61,12 @@ class Explanation:
     headline: str
     facts: tuple[str, ...]
     trades: tuple[NameTrade, ...]  # largest value first
+    left: tuple[NameLeft, ...]  # losses first, then distances from the index, the largest first
 
 
-def explain(proposal: Proposal) -> Explanation:
-    """The proposal in sentences and one line per name."""
-    trades = _by_name(proposal)
+def explain(proposal: Proposal, factor_names: Sequence[str] = ()) -> Explanation:
+    """The proposal in sentences and one line per name. factor_names: those of its risk model."""
+    trades = _by_name(proposal, factor_names)
     if proposal.state == ProposalState.NOTHING_TO_DO:
         headline = "Nothing is traded: no trade is worth what it costs."
     else:
@@ -62,7 +76,7 @@ def explain(proposal: Proposal) -> Explanation:
             f"Sell {_usd(_total(trades, 'sell'))} of {_names(n_sold)} and buy "
             f"{_usd(_total(trades, 'buy'))} of {_names(n_bought)}."
         )
-    return Explanation(headline=headline, facts=tuple(_facts(proposal)), trades=trades)
+    return Explanation(headline=headline, facts=tuple(_facts(proposal)), trades=trades, left=_left(proposal))
 
 
 def _facts(p: Proposal) -> list[str]:
@@ -100,10 +114,11 @@ def _facts(p: Proposal) -> list[str]:
     return facts
 
 
-def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
+def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade, ...]:
     t = proposal.trades
     if not len(t):
         return ()
+    told = _told(proposal.reasons, factor_names)
     # The largest lot comes first in its name, and speaks for it.
     order = np.lexsort((-t.value_cents, t.security_id, t.side))
     ends = np.diff(t.security_id[order]) | np.diff(t.side[order])
@@ -144,7 +159,9 @@ def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
             tax_usd=tax,
             cost_usd=cost,
             reason=reason,
-            why=_WHY[reason],
+            why=sentences.WHY[reason],
+            because=told[security][0] if security in told else "",
+            instead=told[security][1] if security in told else "",
             weight_before=before,
             weight_after=after,
             weight_index=index,
@@ -166,6 +183,55 @@ def _by_name(proposal: Proposal) -> tuple[NameTrade, ...]:
         ) in columns
     ]
     return tuple(sorted(lines, key=lambda line: -line.value_usd))
+
+
+def _told(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """By security: what its trade changes, and what doing without it would cost."""
+    told = {}
+    rows = zip(
+        reasons.security_id.tolist(),
+        reasons.factor.tolist(),
+        reasons.other.tolist(),
+        *(
+            getattr(reasons, name).tolist()
+            for name in ("tax_usd", "cost_usd", "wash_usd", "tilt_usd", "risk_usd", "worth_usd", "other_usd")
+        ),
+        reasons.at_least_usd.tolist(),
+        strict=True,
+    )
+    for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least in rows:
+        named = factor_names[factor] if 0 <= factor < len(factor_names) else f"factor {factor}"
+        changes = sentences.because(
+            tax_usd=tax,
+            cost_usd=cost,
+            wash_usd=wash,
+            tilt_usd=tilt,
+            risk_usd=risk,
+            factor=named if factor >= 0 else "",
+        )
+        without = sentences.instead(
+            worth_usd=worth, other=Other(other), other_usd=other_usd, at_least_usd=at_least
+        )
+        told[security] = (changes, without)
+    return told
+
+
+def _left(proposal: Proposal) -> tuple[NameLeft, ...]:
+    u = proposal.untraded
+    made = []
+    for row, security in enumerate(u.security_id.tolist()):
+        against = float(u.against_usd[row])
+        facts: dict[str, Any] = {
+            "question": Question(int(u.question[row])),
+            "rule": Rule(int(u.rule[row])),
+            "weight": float(u.weight[row]),
+            "brings_usd": float(u.brings_usd[row]),
+            "until": None if np.isnat(u.until[row]) else u.until[row].item(),
+        }
+        sentence = sentences.why_not(**facts, against_usd=against)
+        told = None if np.isnan(against) else against
+        made.append(NameLeft(security_id=security, **facts, against_usd=told, why_not=sentence))
+    return tuple(made)
 
 
 def _names(count: int) -> str:

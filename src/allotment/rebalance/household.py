@@ -14,6 +14,7 @@ import numpy as np
 
 from allotment.errors import DataError
 from allotment.optimize.problem import Market, Problems, join
+from allotment.optimize.reasons import reasons_of
 from allotment.optimize.solution import Fault, Solutions, Status
 from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
 from allotment.rebalance.decide import Versions, propose
@@ -99,11 +100,10 @@ def decide(
             if regimes is not None:
                 again.append(Joint(joint.accounts, regimes))
                 continue
+            reasons = reasons_of(arrays, problems, answer, j)
+            assert reasons is not None  # all of its accounts are sound
             for at, ready in enumerate(joint.as_decided(problem, sold, year)):
-                names_from = int(problems.names_from[first + at])
-                made = propose(
-                    ready, market, answer, first + at, names_from, int(lots_from[at]), versions, year
-                )
+                made = propose(ready, market, answer, first + at, reasons, at, versions, year)
                 decisions.proposals.append(made)
                 _look_at(made, answer, first + at, decisions)
         waiting = again

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-import numpy as np
-
+from allotment.rebalance.reasons import TradeReasons, Untraded, nothing
 from allotment.units import Codes, Floats, Index, Ints
 
 
@@ -20,19 +19,6 @@ class ProposalState(StrEnum):
     PROPOSED = "proposed"
     NOTHING_TO_DO = "nothing_to_do"
     SUPERSEDED = "superseded"
-
-
-class Reason(IntEnum):
-    """The largest term that made a trade worth its cost."""
-
-    HARVEST_LOSS = 1  # the loss is worth more than what the sale costs
-    EXCLUDED = 2  # the mandate wants none of this name
-    OVER_LIMIT = 3  # above the name's weight limit
-    REDUCE_OVERWEIGHT = 4  # less tracking error
-    RAISE_CASH = 5  # cash below its band
-    REDUCE_UNDERWEIGHT = 6  # less tracking error
-    INVEST_CASH = 7  # cash above its band
-    TILT = 8  # the mandate's tilt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +42,7 @@ class Trades:
     # netted, at the rates of the regime that all sales together lie in.
     tax_cents: Ints
     cost_cents: Ints  # half-spread
-    reason: Codes  # a Reason
+    reason: Codes  # an optimize.reasons.Reason
     weight_before: Floats  # of the name, fraction of account value
     weight_after: Floats
     weight_index: Floats
@@ -111,10 +97,10 @@ class Proposal:
     lower_bound: float  # objective less the gap
     gap_bps: float  # of the household's accounts decided together, in basis points of their value
     trades: Trades
+    reasons: TradeReasons
+    untraded: Untraded
 
 
 def no_trades() -> Trades:
     """A `Trades` with no rows."""
-    kinds = {"Index": np.int32, "Codes": np.int8, "Floats": np.float64, "Ints": np.int64}
-    columns = {f.name: np.empty(0, kinds[str(f.type)]) for f in fields(Trades)}
-    return Trades(**columns)
+    return nothing(Trades)

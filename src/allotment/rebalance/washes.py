@@ -20,9 +20,9 @@ import numpy as np
 from allotment.book.household import AccountKind, Taxpayer
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups, in_shares, in_units
-from allotment.tax.pretrade import WashState
+from allotment.tax.pretrade import WINDOW_DAYS, WashState
 from allotment.tax.wash_calendar import wash_price
-from allotment.units import NANO_PER_SHARE, Bools, Floats, Ints, usd
+from allotment.units import NANO_PER_SHARE, Bools, Dates, Floats, Ints, usd
 
 
 class WashRule(StrEnum):
@@ -50,6 +50,8 @@ class GroupWashes:
     young_nano: Ints  # shares bought in the last 30 days that have washed nothing yet
     sole_purchase: Ints  # the purchase (acquisition id) of all of them, -1 if several
     young_in_ira: Bools  # some of them are in an IRA
+    no_buy_until: Dates  # last day on which a purchase washes, NaT when none does
+    no_loss_sale_until: Dates  # last day on which a loss sale is washed by shares bought already
 
     def __post_init__(self) -> None:
         shape = self.young_nano.shape
@@ -65,6 +67,8 @@ class GroupWashes:
             young_nano=np.zeros(n_groups, np.int64),
             sole_purchase=np.full(n_groups, -1, np.int64),
             young_in_ira=np.zeros(n_groups, np.bool_),
+            no_buy_until=np.full(n_groups, np.datetime64("NaT"), "M8[D]"),
+            no_loss_sale_until=np.full(n_groups, np.datetime64("NaT"), "M8[D]"),
         )
 
     @classmethod
@@ -80,11 +84,13 @@ class GroupWashes:
         group = claims.group_ix[mine][known]
         np.add.at(made.exposed_nano, group, claims.unit_nano[mine][known])
         np.add.at(made.exposed_loss_cents, group, claims.loss_cents[mine][known])
+        np.fmax.at(made.no_buy_until, group, claims.no_buy_until[mine][known])
         mine = slice(*np.searchsorted(young.household_ix, [household_ix, household_ix + 1]))
         known = young.group_ix[mine] < n_groups
         group, purchase = young.group_ix[mine][known], young.acquisition_id[mine][known]
         np.add.at(made.young_nano, group, young.unit_nano[mine][known])
         np.logical_or.at(made.young_in_ira, group, is_ira[young.account_ix[mine][known]])
+        np.fmax.at(made.no_loss_sale_until, group, young.purchased[mine][known] + WINDOW_DAYS)
         made.sole_purchase[group] = purchase
         made.sole_purchase[group[made.sole_purchase[group] != purchase]] = -1
         return made
