@@ -34,7 +34,7 @@ def beside(name: str) -> ModuleType:
 check, folders = beside("optimize_check"), beside("optimize_folders")
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "reference" / "files" / "optimize-example"
-FILES = {"trades.csv", "weights.csv", "multipliers.csv", "summary.json"}
+FILES = {"trades.csv", "weights.csv", "multipliers.csv", "reasons.json", "summary.json"}
 App = typer.Typer()
 App.command()(optimize.optimize)
 Changed = Callable[..., Path]

@@ -67,10 +67,12 @@ def optimize(
                 mistakes += error.rows
                 continue
             from allotment.feeds.problem_audit import audit_files
+            from allotment.feeds.problem_reasons import largest
             from allotment.feeds.problem_summary import files, summary
 
             _write(folder, files(found) | (audit_files(found) if audit else {}))
-            done.append({"problem": str(problem), "out": str(folder)} | summary(found))
+            told = {"problem": str(problem), "out": str(folder)} | summary(found)
+            done.append(told | {"largest": largest(found)})
         advance("Optimising", len(problems), len(problems))
     if mistakes:
         raise BadFileError(mistakes)
@@ -177,6 +179,8 @@ def _show(done: list[dict[str, Any]]) -> None:
         output.console.print(told, markup=False, highlight=False, soft_wrap=True)
         for line in _door_lines(entry.get("door")):
             output.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True, style="yellow")
+        for line in entry["largest"]:
+            output.console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True, style="dim")
         for one in entry["relaxed"]:
             told = f"  relaxed {one['constraint']} by {one['amount']:.6f}, at {one['price']:g} a unit"
             output.console.print(told, markup=False, highlight=False, style="yellow")

@@ -15,8 +15,9 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import numpy as np
 
-from allotment.feeds.problem_columns import EXACT, ProblemColumns
+from allotment.feeds.problem_columns import EXACT, OPTIONS, ProblemColumns
 from allotment.feeds.problem_folder import ProblemFolder
+from allotment.optimize.reasons import Reason, Reasons, reasons_of
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Floats
 
@@ -65,6 +66,7 @@ class Answer:
     quantity: tuple[Decimal, ...]  # shares of each name after trading
     weight: Floats  # of these shares
     seconds: float  # that the optimiser took
+    reasons: Reasons | None  # none for an account that has nothing to decide
     door: Door | None = None  # for trades that somebody else made, or was asked for
 
     @property
@@ -82,10 +84,11 @@ def answer(
     door: Door | None = None,
 ) -> Answer:
     """An answer in shares; quantities: those of somebody else's trades, else they follow from `solution`."""
+    reasons = reasons_of(columns.market, columns.problem, solution, 0, OPTIONS)
     with localcontext(EXACT):
         if quantities is None:
             quantities = _quantities(given, columns, solution)
-        trades = _trades(given, columns, quantities)
+        trades = _trades(given, columns, quantities, reasons)
         after = list(columns.held)
         for trade in trades:
             after[trade.name] += trade.quantity if trade.lot < 0 else -trade.quantity
@@ -99,6 +102,7 @@ def answer(
         quantity=tuple(after),
         weight=weight,
         seconds=seconds,
+        reasons=reasons,
         door=door,
     )
 
@@ -198,11 +202,12 @@ def _steps(shares: float, step: Decimal) -> Decimal:
     return Decimal(round(shares / float(step))) * step
 
 
-def _trades(given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[Traded]) -> tuple[Trade, ...]:
+def _trades(
+    given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[Traded], reasons: Reasons | None
+) -> tuple[Trade, ...]:
     problem, terms = columns.problem, given.terms
-    why = reasons(given, columns, quantities)
     made: list[Trade] = []
-    for (name, lot, quantity), reason in zip(quantities, why, strict=True):
+    for name, lot, quantity in quantities:
         value = quantity * given.assets.price[name]
         cost = float(problem.half_spread[name]) * float(value)
         cost += terms.ticket_usd if not made or made[-1].name != name else 0.0
@@ -216,40 +221,18 @@ def _trades(given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[
                 value=value,
                 tax_usd=tax,
                 cost_usd=cost,
-                reason=reason,
+                reason=_reason(reasons, name, lot),
             )
         )
     return tuple(made)
 
 
-def reasons(given: ProblemFolder, columns: ProblemColumns, quantities: Sequence[Traded]) -> list[str]:
-    """In words, the largest of the terms that favour each trade, per dollar traded.
-
-    A sale can be favoured by tax saved or by risk, a purchase by risk; a name's limit that is broken
-    before trading comes first; what nothing favours raises or invests cash.
-    """
-    problem, market = columns.problem, columns.market
-    active = problem.held - problem.benchmark
-    exposure = (market.loadings * active[:, None]).sum(axis=0)
-    risk = (market.loadings * exposure).sum(axis=1) + market.specific_variance * active
-    # Against the whole benchmark, which is what a dollar more or less of cash comes from; with a limit
-    # of tracking error the price of risk is not known before the answer: its sign will do.
-    risk = (risk - float((problem.benchmark * risk).sum())) * (given.terms.risk_price or 1.0)
-    made = []
-    for name, lot, _ in quantities:
-        saved = -float(problem.lot_tax[lot]) if lot >= 0 else 0.0
-        if lot < 0 and problem.held[name] < problem.weight_min[name]:
-            reason = "below its least weight"
-        elif lot < 0:
-            reason = "reduce underweight" if risk[name] < 0.0 else "invest cash"
-        elif problem.held[name] > problem.weight_max[name]:
-            reason = "above its most weight"
-        elif saved > max(float(risk[name]), 0.0):
-            reason = "harvest loss" if problem.lot_is_loss[lot] else "realise gain"
-        else:
-            reason = "reduce overweight" if risk[name] > 0.0 else "raise cash"
-        made.append(reason)
-    return made
+def _reason(reasons: Reasons | None, name: int, lot: int) -> str:
+    """What speaks most for a trade, in words; nothing is known of trades that cannot be priced."""
+    if reasons is None:
+        return "unknown"
+    code = int(reasons.of_sale[lot] if lot >= 0 else reasons.of_purchase[name])
+    return Reason(code).name.lower().replace("_", " ") if code else "unknown"
 
 
 def _plain(number: Decimal) -> str:

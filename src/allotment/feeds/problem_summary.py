@@ -16,6 +16,7 @@ import numpy as np
 
 from allotment.feeds.problem_answer import FILE, Answer, multipliers_csv, trades_csv, weights_csv
 from allotment.feeds.problem_columns import BPS, OPTIONS
+from allotment.feeds.problem_reasons import reasons
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
 from allotment.units import Bools, Floats
@@ -43,8 +44,13 @@ def files(found: Answer) -> dict[str, str]:
         "trades.csv": trades_csv(found),
         "weights.csv": weights_csv(found),
         "multipliers.csv": multipliers_csv(found),
-        "summary.json": json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        "reasons.json": _json(reasons(found)),
+        "summary.json": _json(summary(found)),
     }
+
+
+def _json(told: Mapping[str, Any]) -> str:
+    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def summary(found: Answer) -> dict[str, Any]:

@@ -104,6 +104,20 @@ def measures(decision: Decision) -> Floats:
     return counted
 
 
+def row_pushes(decision: Decision, i: int, move: float, counted: Floats) -> Floats:
+    """What each row (R,) makes of name i when its weight moves and rows count so much of it (N_KINDS,)."""
+    p, a = decision.problem, int(decision.account[i])
+    if not len(p.row_kind):
+        return np.zeros(0)
+    row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    mine = (row_account == a) | p.row_joint
+    measured = np.where(mine & (p.row_kind != RowKind.LINEAR), counted[p.row_kind], 0.0)
+    entry_row = np.repeat(np.arange(len(p.row_kind)), np.diff(p.entries_from))
+    here = (p.entry_name == i - int(p.names_from[a])) & (row_account[entry_row] == a)
+    np.add.at(measured, entry_row[here], p.entry_coefficient[here] * move)
+    return np.asarray(measured * decision.prices.row)
+
+
 def alternatives_of(
     decision: Decision, solutions: Solutions, j: int, terms: NameTerms, pushes: Pushes, options: SolveOptions
 ) -> Alternatives:

@@ -16,9 +16,9 @@ import numpy as np
 from allotment.compiled import hidden, inner, kernel
 from allotment.optimize.curves import piece_cost, piece_minimum
 from allotment.optimize.decision import Prices
-from allotment.optimize.load import load, price_risk
+from allotment.optimize.load import STEP_DUST, TINY_STEP, load, price_risk
 from allotment.optimize.measures import price_kinds, rebuild
-from allotment.optimize.pieces import BUY, DUST, SELL, STEP_DUST, TINY_STEP
+from allotment.optimize.pieces import BUY, DUST, SELL
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.solution import empty_solutions
 from allotment.optimize.solve import workspace_for

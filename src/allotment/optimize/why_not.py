@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from allotment.optimize.alternatives import closed_sides
+from allotment.optimize.alternatives import closed_sides, row_pushes
 from allotment.optimize.decision import Decision, Prices
 from allotment.optimize.moves import EITHER_WAY, best_moves
 from allotment.optimize.problem import (
@@ -273,7 +273,7 @@ def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[
     specific = float(d.market.specific_variance[p.asset_ix[i]])
     middle = float(p.held[i] - p.benchmark[i]) + move / 2
     factors = float((prices.factor[a] * d.market.loadings[p.asset_ix[i]]).sum())
-    by_row = _row_prices(d, i, move, per_kind)
+    by_row = row_pushes(d, i, move, per_kind)
     terms = {
         Rule.TAX: taxed,
         Rule.RISK: factors * move + float(prices.risk[a]) * specific * move * middle,
@@ -315,18 +315,3 @@ def _wanted(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[flo
         counted[RowKind.TAX] += sold * float(p.lot_tax[lot])
     counted[RowKind.TURNOVER] = size / 2
     return size, tax, counted
-
-
-def _row_prices(d: Decision, i: int, move: float, per_kind: Floats) -> Floats:
-    """What each row charges for a move of name i (R,)."""
-    p, a = d.problem, int(d.account[i])
-    if not len(p.row_kind):
-        return np.zeros(0)
-    row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
-    mine = (row_account == a) | p.row_joint
-    counted = np.where(mine & (p.row_kind != RowKind.LINEAR), per_kind[p.row_kind], 0.0)
-    first = int(p.names_from[a])
-    entry_row = np.repeat(np.arange(len(p.row_kind)), np.diff(p.entries_from))
-    here = (p.entry_name == i - first) & (row_account[entry_row] == a)
-    np.add.at(counted, entry_row[here], p.entry_coefficient[here] * move)
-    return np.asarray(counted * d.prices.row)
