@@ -116,6 +116,8 @@ class GroupWashes:
             young_nano=young,
             sole_purchase=self.sole_purchase[group],
             young_in_ira=self.young_in_ira[group],
+            no_buy_until=self.no_buy_until[group],
+            no_loss_sale_until=self.no_loss_sale_until[group],
         )
 
 
