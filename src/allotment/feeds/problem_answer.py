@@ -17,6 +17,7 @@ import numpy as np
 
 from allotment.feeds.problem_columns import EXACT, ProblemColumns
 from allotment.feeds.problem_folder import ProblemFolder
+from allotment.optimize.conflict import Conflict
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Floats
 
@@ -66,6 +67,7 @@ class Answer:
     weight: Floats  # of these shares
     seconds: float  # that the optimiser took
     door: Door | None = None  # for trades that somebody else made, or was asked for
+    conflicts: tuple[Conflict, ...] = ()  # why our own answer relaxed something
 
     @property
     def status(self) -> Status:

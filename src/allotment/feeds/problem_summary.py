@@ -16,6 +16,7 @@ import numpy as np
 
 from allotment.feeds.problem_answer import FILE, Answer, multipliers_csv, trades_csv, weights_csv
 from allotment.feeds.problem_columns import BPS, OPTIONS
+from allotment.feeds.problem_conflict import told_conflict
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
 from allotment.units import Bools, Floats
@@ -76,6 +77,7 @@ def summary(found: Answer) -> dict[str, Any]:
         "gain_long_usd": gains[True] * value,
         "n_trades": len(found.trades),
         "relaxed": relaxed(found),
+        "conflict": [told_conflict(found.given, found.columns, one) for one in found.conflicts],
         "relaxation_prices": {
             "cash": OPTIONS.cash_price,
             "limit": OPTIONS.limit_price,
@@ -221,4 +223,6 @@ def _finite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
     return value
