@@ -11,9 +11,10 @@ from allotment.optimize.wish import OF_NAMES, Wish, WishKind
 
 _COUNTS = frozenset({RowKind.TRADES, RowKind.HOLDINGS})
 _NAMES_TOLD = 3  # of many that wish the same
+_MEMBERS_TOLD = 6  # whose amounts fit on a page
 _WISHES = {
-    WishKind.NO_BUY: "no purchase of {what}",
-    WishKind.NO_SELL: "no sale of {what}",
+    WishKind.NO_BUY: "the ban on buying {what}",
+    WishKind.NO_SELL: "the ban on selling {what}",
     WishKind.KEPT_LOTS: "the lots of {what} that are never sold",
     WishKind.WEIGHT_MIN: "the least weight of {what}",
     WishKind.WEIGHT_MAX: "the most weight of {what}",
@@ -42,10 +43,9 @@ def tell_conflict(
     sentences = [f"{found} {wishes}." if alone else f"{found} all of these together: {wishes}."]
     if not conflict.is_smallest:
         sentences.append("The search was cut short: fewer of them may be enough.")
-    for member in conflict.members[
-        :: 1 if len(conflict.members) <= 2 * _NAMES_TOLD else len(conflict.members)
-    ]:
-        sentences += _given_way(problem, member, names, rows)
+    if len(conflict.members) <= _MEMBERS_TOLD:
+        for member in conflict.members:
+            sentences += _given_way(problem, member, names, rows)
     return tuple(sentences)
 
 
