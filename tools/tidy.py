@@ -17,6 +17,7 @@ TESTS = ROOT / "tests"
 # Tests of several modules of one room at once.
 ACROSS = {
     "test_against_exact.py",
+    "test_always_an_answer.py",
     "test_against_statute.py",
     "test_corporate_action.py",
     "test_isolation.py",
