@@ -17,14 +17,15 @@ TESTS = ROOT / "tests"
 # Tests of several modules of one room at once.
 ACROSS = {
     "test_against_exact.py",
-    "test_always_an_answer.py",
     "test_against_statute.py",
+    "test_always_an_answer.py",
     "test_corporate_action.py",
     "test_isolation.py",
     "test_known_mistakes.py",
     "test_ledger_nonsense.py",
     "test_migrations.py",
     "test_published_examples.py",
+    "test_same_bits.py",
 }
 ELSEWHERE = (TESTS / "journeys", TESTS / "project")
 
