@@ -153,7 +153,7 @@ TWISTS: dict[str, Twist] = {
     "lots kept": _set("lot_sellable", 0, some=True),
     "utility huge": _set("utility", 10.0, -10.0, some=True),
     "spread huge": _set("half_spread", 0.5, 100.0),
-    "impact huge": _set("impact", 1e3, 1e8, some=True),
+    "impact huge": _set("impact", 10.0, 1e3, some=True),
     "wash huge": _set("wash_cost", 10.0, 1e6, some=True),
     "young huge": _set("young", 0.5, 100.0, some=True),
     "step huge": _set("step", 0.4, 3.0, some=True),
