@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allotment.optimize import (
@@ -211,14 +211,12 @@ def test_a_limit_of_risk_alone_on_an_account_that_is_its_index() -> None:
 
 @st.composite
 def nasty_problems(draw: st.DrawFn) -> tuple[Market, Problems]:
-    """Up to three accounts of two to eight names, as they come or bent up to three times."""
+    """Up to three accounts of up to eight names, as they come or bent up to three times."""
     n_accounts = draw(st.sampled_from([1, 1, 1, 2, 3]))
     twists = draw(st.lists(st.sampled_from(sorted(nasty.TWISTS)), max_size=3))
     made: tuple[Market, Problems] = nasty.nasty_problem(
-        draw(st.integers(0, 2**31)), draw(st.integers(2, 8)), n_accounts, twists
+        draw(st.integers(0, 2**31)), draw(st.integers(1, 8)), n_accounts, twists
     )
-    # Only an account of one name is its index to the last bit: the test above.
-    assume((np.diff(made[1].names_from) > 1).all() or np.isinf(made[1].te_max).all())
     return made
 
 

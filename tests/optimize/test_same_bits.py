@@ -10,7 +10,6 @@ from allotment.optimize.problem import RowKind
 from allotment.optimize.tangled import random_problem
 
 N_PROBLEMS = 150
-PRICES = ("risk_multiplier", "factor_price", "cash_price", "row_multiplier")
 _FACTORS = 3  # the most that a random problem has
 
 
@@ -20,9 +19,6 @@ def everything() -> tuple[Market, Problems]:
     for seed in range(N_PROBLEMS):
         rng = np.random.default_rng([seed, 7])
         market, problem = random_problem(rng, int(rng.integers(2, 10)), n_accounts=int(rng.integers(1, 4)))
-        # An account of one name under a limit of risk alone: see test_always_an_answer.
-        alone = (np.diff(problem.names_from) == 1) & (problem.risk_price == 0.0)
-        problem = problem._replace(risk_price=np.where(alone, 1.0, problem.risk_price))
         n_before = sum(len(one.group_ix) for one in markets)
         padded = np.zeros((len(market.group_ix), _FACTORS))
         padded[:, : market.loadings.shape[1]] = market.loadings
@@ -43,8 +39,7 @@ def solved() -> tuple[Market, Problems, list[bytes]]:
 
 
 def bits(problems: Problems, answers: Solutions) -> list[bytes]:
-    """Every byte of the answer to each problem, but for the prices of one that needed no search: they
-    are not its own yet, see below."""
+    """Every byte of the answer to each problem."""
     accounts = problems.joint_from
     names = problems.names_from[accounts]
     rows = problems.rows_from[accounts]
@@ -60,12 +55,10 @@ def bits(problems: Problems, answers: Solutions) -> list[bytes]:
         "theta": answers.theta_from[cases],
     }
     columns = [column for column in Solutions._fields if not column.endswith("_from")]
-    searched = answers.n_solves[accounts[:-1]] > 0
     return [
         b"".join(
             np.ascontiguousarray(getattr(answers, column)[at[j] : at[j + 1]]).tobytes()
             for column, at in ((column, offsets.get(column, accounts)) for column in columns)
-            if searched[j] or column not in PRICES
         )
         for j in range(problems.n_joint)
     ]
@@ -99,16 +92,3 @@ def test_a_problem_alone_has_the_bits_that_it_has_in_the_batch(solved) -> None:
     for j in range(N_PROBLEMS):
         alone = problems.problems(j, j + 1)
         assert bits(alone, solve_one(market, alone)) == [found[j]], j
-
-
-@pytest.mark.xfail(
-    strict=True, reason="where holding meets every bound, the multipliers are those of the problem before"
-)
-def test_a_problem_that_needs_no_search_has_multipliers_of_its_own(solved) -> None:
-    market, problems, _ = solved
-    together = solve_batch(market, problems)
-    for j in np.flatnonzero(together.n_solves[problems.joint_from[:-1]] == 0):
-        alone = solve_one(market, problems.problems(j, j + 1))
-        mine = slice(int(problems.joint_from[j]), int(problems.joint_from[j + 1]))
-        for column in PRICES[:3]:
-            assert getattr(alone, column).tobytes() == getattr(together, column)[mine].tobytes()
