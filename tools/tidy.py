@@ -18,12 +18,14 @@ TESTS = ROOT / "tests"
 ACROSS = {
     "test_against_exact.py",
     "test_against_statute.py",
+    "test_always_an_answer.py",
     "test_corporate_action.py",
     "test_isolation.py",
     "test_known_mistakes.py",
     "test_ledger_nonsense.py",
     "test_migrations.py",
     "test_published_examples.py",
+    "test_same_bits.py",
 }
 ELSEWHERE = (TESTS / "journeys", TESTS / "project")
 

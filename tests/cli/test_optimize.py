@@ -71,6 +71,7 @@ def test_the_answer_is_what_its_files_say(tmp_path: Path) -> None:
     assert summary["status"] == "solved"
     assert 0 <= summary["gap_bps"] < 0.1
     assert summary["relaxed"] == []
+    assert summary["conflict"] == []
     only = json.loads(told)["problems"]
     assert len(only) == 1
     assert only[0]["objective"] == summary["objective"]
@@ -132,6 +133,13 @@ def test_a_limit_that_cannot_be_met_is_relaxed_and_ends_with_three(changed: Chan
     assert summary["status"] == "relaxed"
     amounts = {entry["constraint"]: entry["amount"] for entry in summary["relaxed"]}
     assert amounts["weight_max NVDA"] == pytest.approx(365 * 138.10 / 264286.35 - 0.15, abs=1e-9)
+    (conflict,) = summary["conflict"]
+    assert [one["constraint"] for one in conflict["constraints"]] == ["lots.sell NVDA", "weight_max NVDA"]
+    assert conflict["smallest"]
+    assert conflict["proven"]
+    for one in conflict["constraints"]:
+        assert one["needed"] == pytest.approx(amounts["weight_max NVDA"], abs=1e-4)  # a whole lot at least
+    assert "No trades can keep all of these together: the lots of NVDA that are never sold" in told
 
 
 def test_cash_that_must_leave_and_cannot(changed: Changed, tmp_path: Path) -> None:
@@ -144,6 +152,12 @@ def test_cash_that_must_leave_and_cannot(changed: Changed, tmp_path: Path) -> No
     assert code == 3
     summary = check.judge(folder, tmp_path / "out")
     assert "account.cash_min" in {entry["constraint"] for entry in summary["relaxed"]}
+    for conflict in summary["conflict"]:
+        assert conflict["smallest"]
+        assert all(one["needed"] is None or one["needed"] > 0.0 for one in conflict["constraints"])
+    assert "account.cash_min" in {
+        one["constraint"] for conflict in summary["conflict"] for one in conflict["constraints"]
+    }
 
 
 def test_whole_shares_and_odd_lots(changed: Changed, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,6 +100,7 @@ def _found(
     from allotment.feeds.problem_trades import as_weights, read_trades
     from allotment.optimize.backend import Reply, consider
     from allotment.optimize.certify import certify
+    from allotment.optimize.conflict import find_conflicts
     from allotment.optimize.solution import Fault, Status
     from allotment.optimize.solve import solve_batch, solve_one
 
@@ -122,7 +124,8 @@ def _found(
         door = Door(made_by=FILE, reply=reply, broken=broken, own_objective=objective)
         return answer(given, columns, made.solutions, seconds, traded, door)
     if asked is None:
-        return answer(given, columns, own, seconds)
+        conflicts = find_conflicts(market, problem, own, options=OPTIONS)
+        return replace(answer(given, columns, own, seconds), conflicts=conflicts)
     came = consider(market, problem, asked[1], options=OPTIONS, own=own)
     door = Door(
         made_by=asked[0],
@@ -184,6 +187,9 @@ def _show(done: list[dict[str, Any]]) -> None:
         for one in entry["relaxed"]:
             told = f"  relaxed {one['constraint']} by {one['amount']:.6f}, at {one['price']:g} a unit"
             output.console.print(told, markup=False, highlight=False, style="yellow")
+        for conflict in entry["conflict"]:
+            for sentence in conflict["told"]:
+                output.console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _door_lines(door: Mapping[str, Any] | None) -> list[str]:

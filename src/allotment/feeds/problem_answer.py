@@ -17,6 +17,7 @@ import numpy as np
 
 from allotment.feeds.problem_columns import EXACT, OPTIONS, ProblemColumns
 from allotment.feeds.problem_folder import ProblemFolder
+from allotment.optimize.conflict import Conflict
 from allotment.optimize.reasons import Reason, Reasons, reasons_of
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Floats
@@ -68,6 +69,7 @@ class Answer:
     seconds: float  # that the optimiser took
     reasons: Reasons | None  # none for an account that has nothing to decide
     door: Door | None = None  # for trades that somebody else made, or was asked for
+    conflicts: tuple[Conflict, ...] = ()  # why our own answer relaxed something
 
     @property
     def status(self) -> Status:

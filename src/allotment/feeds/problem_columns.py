@@ -17,6 +17,7 @@ import numpy as np
 from allotment.feeds.problem_folder import FileLots, ProblemFolder, Washes
 from allotment.feeds.problem_toml import ProblemTerms
 from allotment.optimize.cash_band import with_room_for_a_step
+from allotment.optimize.hierarchy import HIERARCHY
 from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, make_problems
 from allotment.tax.holding_period import first_long_term_day
@@ -27,8 +28,8 @@ EXACT = Context(prec=200)
 BPS = 1e4
 OPTIONS = SolveOptions()
 _VALUE_USD_MIN = Decimal("0.01")  # an account of less than a cent has nothing to decide
-_ROW_PRICE_MIN = 1.0
 _ROW_PRICE_PER_TAX = 2.0
+_ROW_PRICE_OF_CASH = 0.5  # at most, as a part of what cash costs: it comes before rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,9 +230,9 @@ def _rows(given: ProblemFolder, priced: _Priced, per_usd: float) -> tuple[dict[s
         if math.isfinite(budget):
             add(f"tax.{key}", kind, -math.inf, budget * per_usd)
     entries = np.array([at for of in members for at in of], np.int32)
-    # A bound gives way to another, not to the tax that breaking it would save; names' limits come first.
+    # A bound gives way to another, not to the tax that breaking it would save; cash comes first.
     price = _ROW_PRICE_PER_TAX * float(np.abs(priced.tax).max(initial=0.0))
-    price = min(max(price, _ROW_PRICE_MIN), OPTIONS.limit_price)
+    price = min(max(price, HIERARCHY.rows.price), _ROW_PRICE_OF_CASH * HIERARCHY.cash.price)
     return {
         "rows_from": np.array([0, len(names)]),
         "entries_from": np.cumsum([0, *map(len, members)]),

@@ -16,6 +16,7 @@ import numpy as np
 
 from allotment.feeds.problem_answer import FILE, Answer, multipliers_csv, trades_csv, weights_csv
 from allotment.feeds.problem_columns import BPS, OPTIONS
+from allotment.feeds.problem_conflict import told_conflict
 from allotment.feeds.problem_reasons import reasons
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
@@ -82,6 +83,7 @@ def summary(found: Answer) -> dict[str, Any]:
         "gain_long_usd": gains[True] * value,
         "n_trades": len(found.trades),
         "relaxed": relaxed(found),
+        "conflict": [told_conflict(found.given, found.columns, one) for one in found.conflicts],
         "relaxation_prices": {
             "cash": OPTIONS.cash_price,
             "limit": OPTIONS.limit_price,

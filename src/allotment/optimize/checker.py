@@ -91,7 +91,8 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
         & (traded < p.trade_min[account] - 1e-10)
         & ~closed,
         "leaves less than the smallest holding": small,
-        "trades a fraction of a step": (np.abs(steps - np.round(steps)) * p.step > 1e-10) & ~closed,
+        "trades a fraction of a step": (np.abs(steps - np.round(steps)) * p.step > 1e-10 * (1.0 + p.held))
+        & ~closed,
     }
     return tuple(rule for rule, cases in rules.items() if np.any(cases))
 
@@ -292,7 +293,7 @@ class _Names:
         out = np.where((end > 0) & (p.step >= 1e-7), steps, p.held - end)
         paid = np.bincount(name, price * np.clip(out[name] - before, 0.0, size), minlength=n)
         end = np.where(out == p.held, 0.0, p.held - out)
-        whole = np.bincount(name, size > 0, minlength=n) == np.bincount(name, minlength=n)
+        whole = np.bincount(name, size == weight, minlength=n) == np.bincount(name, minlength=n)
         leaves = (self.excess > 0) & has & whole & (out >= np.maximum(self.trade_min, 1e-12))
         leaves = np.flatnonzero(leaves & ((end <= 0) | (end >= self.holding_min)))
         excess = _excess(end, p.weight_min, p.weight_max)

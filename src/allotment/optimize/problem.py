@@ -38,6 +38,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from allotment.optimize.hierarchy import HIERARCHY
 from allotment.units import Bools, Codes, Floats, Index, Ints
 
 
@@ -203,13 +204,15 @@ REGIME_COLUMNS = (
 
 
 class SolveOptions(NamedTuple):
-    """How far to go, and what a relaxation costs per unit of weight."""
+    """How far to go, and what a relaxation costs; `hierarchy` tells why so much."""
 
     gap_bps: float = 0.3  # stop the branch search at this gap
     solves_max: int = 6  # branch choices tried per account; a count, so that answers replay
-    cash_price: float = 10.0  # per unit of weight by which cash leaves its band
-    limit_price: float = 5.0  # per unit of weight by which a name stays outside its limits
-    te_price: float = 1e4  # per unit of half variance beyond a tracking-error limit
+    cash_price: float = HIERARCHY.cash.price  # per unit of weight by which cash leaves its band
+    limit_price: float = (
+        HIERARCHY.restrictions.price
+    )  # per unit of weight that a name stays outside its limits
+    te_price: float = HIERARCHY.tracking_error.price  # per unit of half variance beyond a limit
     regime_price: float = 1.0  # per unit of gain outside the regime that a solve works in
 
 

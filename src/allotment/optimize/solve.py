@@ -44,7 +44,7 @@ def solve_batch(
         solve_problems(market, problems, solutions, work, options, start, joints)
 
     work_on(np.zeros(0, np.int64))  # compile once, before threads could try to
-    chunks = _chunks(solutions)
+    chunks = _chunks(problems, solutions)
     if threads <= 1:
         for chunk in chunks:
             work_on(chunk)
@@ -62,16 +62,16 @@ def solve_one(
     return solve_batch(market, problem, options=options, start=start)
 
 
-def _n_multipliers(solutions: Solutions) -> Ints:
-    """Per problem, the κ of each account counted."""
+def _n_multipliers(problems: Problems, solutions: Solutions) -> Ints:
+    """Per problem, the κ of each account not counted."""
     first = solutions.cases_from[:-1]
-    n: Ints = solutions.theta_from[first + 1] - solutions.theta_from[first]
+    n: Ints = solutions.theta_from[first + 1] - solutions.theta_from[first] - np.diff(problems.joint_from)
     return n
 
 
-def _chunks(solutions: Solutions) -> list[Ints]:
+def _chunks(problems: Problems, solutions: Solutions) -> list[Ints]:
     """Problems in chunks whose members have equally many multipliers, so that a workspace fits."""
-    n_multipliers = _n_multipliers(solutions)
+    n_multipliers = _n_multipliers(problems, solutions)
     by_size = np.argsort(n_multipliers, kind="stable")
     edges = np.flatnonzero(np.diff(n_multipliers[by_size])) + 1
     chunks = []
@@ -89,19 +89,18 @@ def workspace_for(market: Market, problems: Problems, solutions: Solutions, join
 
     names_from = problems.names_from[problems.joint_from]
     rows_from = problems.rows_from[problems.joint_from]
-    n_accounts = most(problems.joint_from)
-    with_kappas = int(_n_multipliers(solutions)[joints].max()) if len(joints) else 0
+    n_multipliers = _n_multipliers(problems, solutions)[joints]
     n_lots = most(problems.lots_from[names_from])
     in_order = bool(problems.in_order.any())
     parted = bool((problems.holding_min > 0.0).any() or (problems.row_kind >= RowKind.HOLDINGS).any())
     per_name = _PARTED_PIECES if parted else _PIECES
     return make_workspace(
         Sizes(
-            n_accounts=n_accounts,
+            n_accounts=most(problems.joint_from),
             n_names=most(names_from),
             n_lots=n_lots,
             n_entries=most(problems.entries_from[rows_from]),
-            n_multipliers=with_kappas - n_accounts,
+            n_multipliers=int(n_multipliers.max(initial=0)),
             n_groups=int(market.group_ix.max()) + 1 if len(market.group_ix) else 0,
             n_assets=len(market.group_ix),
             pieces_per_name=per_name,

@@ -79,7 +79,9 @@ def random_problem(
         market = market._replace(group_ix=group.astype(np.int32))
     accounts = []
     for a in range(n_accounts):
-        assets = np.flatnonzero((rng.random(n_names) < 0.8) | (a == 0))
+        chosen = (rng.random(n_names) < 0.8) | (a == 0)
+        chosen[0] |= not chosen.any()
+        assets = np.flatnonzero(chosen)
         accounts.append(_random_account(rng, world, assets, present, n_accounts))
     problem = join(accounts)._replace(
         joint_from=np.array([0, n_accounts], np.int64), regimes_from=np.zeros(2, np.int64)

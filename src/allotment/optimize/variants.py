@@ -60,6 +60,20 @@ def gains_of(gain: float) -> Variant:
     return realised
 
 
+def rebalanced(risk_price: float) -> Variant:
+    """What a public lot-level rebalancer is asked: tracking error at most 2 %, one-way turnover at most
+    35 %, 10 basis points of trading cost, and this price of risk below the limit."""
+
+    def asked(problems: Problems) -> Problems:
+        limited = tracking_within(0.02)(turned_over(0.35)(problems))
+        return limited._replace(
+            half_spread=np.full(len(problems.held), 1e-3),
+            risk_price=np.full(problems.n_accounts, risk_price),
+        )
+
+    return asked
+
+
 def tracking_within(te_max: float) -> Variant:
     """A limit of tracking error instead of a price of risk."""
 
