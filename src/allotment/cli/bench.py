@@ -20,7 +20,7 @@ def bench(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="fold, optimize, frontier, what_if, store, import, world, run, risk; all that can run without."
+            help="fold, optimize, frontier, what_if, store, import, world, run, risk; all but risk."
         ),
     ] = None,
     prices: Annotated[
