@@ -8,8 +8,9 @@ from allotment.optimize.frontier import Frontier
 
 
 def drawn(*, hold_feasible: bool) -> Frontier:
-    kappa = np.array([10.0, 50.0, 250.0])
-    te, price = np.array([0.03, 0.015, 0.008]), np.array([-0.002, 0.0005, 0.004])
+    """Points of price = 0.00016 / TE − 0.01, each at the κ that makes it the best."""
+    te = np.array([0.04, 0.02, 0.01])
+    kappa, price = 0.00016 / te**3, 0.00016 / te - 0.01
     objective = price + 0.5 * kappa * te**2
     return Frontier(
         risk_price=kappa,
@@ -24,7 +25,7 @@ def drawn(*, hold_feasible: bool) -> Frontier:
         answers=(),
         taken=np.arange(3),
         chosen=1,
-        hold_tracking_error=0.02,
+        hold_tracking_error=0.025,
         hold_price=0.0,
         hold_feasible=hold_feasible,
     )
@@ -33,11 +34,11 @@ def drawn(*, hold_feasible: bool) -> Frontier:
 def test_the_line_the_choice_and_today_are_marked() -> None:
     figure = frontier_figure(drawn(hold_feasible=True), title="A-1", value_usd=1e6)
     line, chosen, today = (trace for trace in figure.data if trace.name and "proven" not in trace.name)
-    np.testing.assert_allclose(line.x, [3.0, 1.5, 0.8])
-    np.testing.assert_allclose(line.y, [-20.0, 5.0, 40.0])
-    np.testing.assert_allclose(line.customdata[1], [400.0, 100.0, 0.1, 50.0])
-    assert (chosen.x, chosen.y) == ((1.5,), (5.0,))
-    assert (today.x, today.y) == ((2.0,), (0.0,))
+    np.testing.assert_allclose(line.x, [4.0, 2.0, 1.0])
+    np.testing.assert_allclose(line.y, [-60.0, -20.0, 60.0])
+    np.testing.assert_allclose(line.customdata[1], [-2100.0, 100.0, 0.1, 20.0])
+    assert (chosen.x, chosen.y) == (pytest.approx((2.0,)), pytest.approx((-20.0,)))
+    assert (today.x, today.y) == ((2.5,), (0.0,))
     assert figure.layout.title.text == "A-1"
 
 
@@ -56,5 +57,5 @@ def test_an_account_that_breaks_a_limit_today_has_no_cost_of_doing_nothing() -> 
     figure = frontier_figure(drawn(hold_feasible=False), title="A-1", value_usd=1e6)
     today = figure.data[-1]
     assert today.name == "today, with a limit broken"
-    assert today.x == (2.0, 2.0)
+    assert today.x == (2.5, 2.5)
     assert today.y == tuple(figure.layout.yaxis.range)

@@ -123,6 +123,6 @@ def test_a_frontier_marks_the_accounts_own_point(shown: StringIO) -> None:
     }  # fmt: skip
     show.frontier("A-1 today", [point, point | {"is_chosen": False, "is_relaxed": False}], 0.02)
     text = shown.getvalue()
-    assert text.count("the account's own") == text.count("a limit is broken") == 1
+    assert text.count("← own") == text.count("limit broken") == 1
     for piece in ("A-1 today", "1.23%", "-4.6 bp", "-$789", "3.4%", "0.12 bp", "2.00%"):
         assert piece in text, piece

@@ -43,12 +43,12 @@ def ask(settings: Settings) -> Ask:
 
 def test_a_question_is_one_object_for_a_program(ask) -> None:
     code, told = ask(
-        "what-if", "A000001", "--risk-price", 200, "--exclude", "Energy", "--tilt", "value=0.001", "--json"
+        "what-if", "A000001", "--risk-price", 200, "--exclude", "Energy", "--tilt", "esg=0.001", "--json"
     )
     facts = json.loads(told)
     assert code == (3 if facts["remarks"] else 0)
     assert facts["change"] == {
-        "exclude": ["Energy"], "risk_price": 200.0, "tilts": [{"score": "value", "strength": 0.001}],
+        "exclude": ["Energy"], "risk_price": 200.0, "tilts": [{"score": "esg", "strength": 0.001}],
     }  # fmt: skip
     error = facts["figures"]["tracking_error"]
     assert error["unit"] == "fraction"

@@ -141,7 +141,7 @@ def frontier(title: str, points: Sequence[Mapping[str, Any]], today: float) -> N
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for p in points:
-        mark = "← the account's own" if p["is_chosen"] else ""
+        mark = "← own" if p["is_chosen"] else ""
         table.add_row(
             f"{p['risk_price']:.3g}",
             f"{p['tracking_error']:.2%}",
@@ -150,7 +150,7 @@ def frontier(title: str, points: Sequence[Mapping[str, Any]], today: float) -> N
             _usd(p["trading_cost_usd"]),
             f"{p['turnover']:.1%}",
             f"{p['gap_bps']:.2f} bp",
-            f"{mark}{' (a limit is broken)' if p['is_relaxed'] else ''}",
+            f"{mark}{' limit broken' if p['is_relaxed'] else ''}",
         )
     console.print(table)
     console.print(f"Left as it is, the account has a tracking error of {today:.2%}.", highlight=False)

@@ -192,7 +192,7 @@ def _tilt(word: str) -> Any:
     try:
         return MandateTilt(score, float(strength))
     except ValueError:
-        raise UsageError(f"--tilt {word} is not SCORE=STRENGTH, as `--tilt value=0.02`.") from None
+        raise UsageError(f"--tilt {word} is not SCORE=STRENGTH, as `--tilt esg=0.01`.") from None
 
 
 def _asked(change: Change) -> dict[str, Any]:
