@@ -15,6 +15,7 @@ from allotment.jobs.summary import RunSummary
 from allotment.optimize.reasons import Reason
 from allotment.optimize.why_not import Question, Rule
 from allotment.rebalance.explain import Explanation, NameLeft, NameTrade
+from allotment.rebalance.what_if import Line
 
 
 @pytest.fixture
@@ -111,3 +112,29 @@ def proposal_facts() -> object:
         value_cents = 1_000_000_00
 
     return Facts()
+
+
+def test_a_comparison_shows_both_and_the_difference(shown: StringIO) -> None:
+    show.comparison(
+        [
+            Line(name="tracking_error", unit="fraction", before=0.0123, after=0.0100),
+            Line(name="tax", unit="usd", before=-1_000.0, after=2_500.0),
+            Line(name="trades", unit="count", before=10, after=1_234),
+            Line(name="gap", unit="bps", before=0.1, after=0.35),
+        ]
+    )
+    text = shown.getvalue()
+    for piece in ("1.23%", "1.00%", "-0.23%", "-$1,000", "$2,500", "$3,500", "1,234", "1,224", "0.25 bp"):
+        assert piece in text, piece
+
+
+def test_a_frontier_marks_the_accounts_own_point(shown: StringIO) -> None:
+    point = {
+        "risk_price": 50.0, "tracking_error": 0.0123, "tax_and_cost_bps": -4.56, "tax_usd": -789.0,
+        "trading_cost_usd": 12.0, "turnover": 0.034, "gap_bps": 0.12, "is_chosen": True, "is_relaxed": True,
+    }  # fmt: skip
+    show.frontier("A-1 today", [point, point | {"is_chosen": False, "is_relaxed": False}], 0.02)
+    text = shown.getvalue()
+    assert text.count("← own") == text.count("limit broken") == 1
+    for piece in ("A-1 today", "1.23%", "-4.6 bp", "-$789", "3.4%", "0.12 bp", "2.00%"):
+        assert piece in text, piece

@@ -90,3 +90,18 @@ def test_what_cannot_be_asked_is_told(sample_firm, sample_book) -> None:
     book_tables.save_accounts(sample_firm, [new])
     with pytest.raises(DataError, match="no mandate"):
         session.ask("NEW", Change())
+
+
+def test_a_frontier_is_the_accounts_and_stores_nothing(sample_firm) -> None:
+    counted = rows(sample_firm)
+    session = WhatIfSession(sample_firm)
+    found = session.frontier(CODE, points=5)
+    assert rows(sample_firm) == counted
+    proposal = session.ask(CODE, Change()).before.proposal
+    drawn = found.frontier
+    assert found.value_usd == pytest.approx(proposal.value_cents / 100)
+    gap = (drawn.gap_bps[2] + proposal.gap_bps) / 1e4
+    assert drawn.objective[2] == pytest.approx(proposal.objective, abs=gap + 1e-9)
+    assert drawn.hold_tracking_error == pytest.approx(proposal.tracking_error_before, rel=1e-9)
+    closer = session.frontier(CODE, Change(risk_price=500.0), points=3).frontier
+    assert closer.risk_price[1] == 500.0

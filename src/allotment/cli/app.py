@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import bench, db, importing, optimize, output, run, tax
+from allotment.cli import bench, db, importing, optimize, output, run, tax, what_if
 
 app = typer.Typer(
     name="allotment",
@@ -76,6 +76,8 @@ app.add_typer(config, name="config")
 
 for command in (run.init, run.rebalance, run.explain, run.demo, optimize.optimize, bench.bench):
     app.command()(command)
+app.command("what-if")(what_if.what_if)
+app.command("frontier")(what_if.frontier)
 app.command("import")(importing.import_command)
 app.add_typer(db.app, name="db")
 app.add_typer(tax.app, name="tax")

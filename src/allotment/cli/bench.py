@@ -19,7 +19,9 @@ from allotment.errors import UsageError
 def bench(
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="fold, optimize, store, import, world, run, risk; all that can run without."),
+        typer.Argument(
+            help="fold, optimize, frontier, what_if, store, import, world, run, risk; all but risk."
+        ),
     ] = None,
     prices: Annotated[
         Path | None, typer.Option(envvar="ALLOTMENT_TEST_DATA", help="Folder of real prices, for `risk`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.panel import Panel
 from rich.table import Table
@@ -12,6 +13,9 @@ from allotment.cli.output import console
 from allotment.jobs.summary import RunSummary
 from allotment.rebalance.explain import Explanation, NameTrade
 from allotment.rebalance.proposal import Proposal
+
+if TYPE_CHECKING:
+    from allotment.rebalance.what_if import Line
 
 _WHY_ROWS = 5
 _LEFT_ROWS = 8
@@ -108,6 +112,66 @@ def _why(trades: Sequence[NameTrade], names: Mapping[int, str]) -> None:
     for t in trades:
         told = f"  {t.side} {names[t.security_id]}  {t.because} {t.instead}".rstrip()
         console.print(told, highlight=False, markup=False)
+
+
+_FIGURES = {
+    "tracking_error": "tracking error",
+    "active_share": "differs from the index",
+    "tax": "tax, as priced",
+    "tax_this_year_saved": "tax of this year saved",
+    "losses_banked": "losses banked",
+    "gain_short": "short-term gains, net",
+    "gain_long": "long-term gains, net",
+    "trading_cost": "trading cost",
+    "turnover": "turnover",
+    "trades": "trades, lot by lot",
+    "names": "names held",
+    "cash": "cash",
+    "gap": "proven gap",
+}
+
+
+def comparison(lines: Sequence[Line]) -> None:
+    """A proposal as the account stands, as it would be, and the difference."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("")
+    for column in ("as it stands", "what if", "difference"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for line in lines:
+        parts = [_figure(part, line.unit) for part in (line.before, line.after, line.after - line.before)]
+        table.add_row(_FIGURES[line.name], *parts)
+    console.print(table)
+
+
+def _figure(amount: float, unit: str) -> str:
+    if unit == "fraction":
+        return f"{amount:.2%}"
+    if unit == "usd":
+        return _usd(amount)
+    return f"{amount:,.0f}" if unit == "count" else f"{amount:.2f} bp"
+
+
+def frontier(title: str, points: Sequence[Mapping[str, Any]], today: float) -> None:
+    """A frontier as a table; the account's own price of risk is marked."""
+    console.print(title, style="bold", markup=False)
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    columns = ("price of risk", "tracking error", "tax and cost", "tax", "trading", "turnover", "gap", "")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for p in points:
+        mark = "← own" if p["is_chosen"] else ""
+        table.add_row(
+            f"{p['risk_price']:.3g}",
+            f"{p['tracking_error']:.2%}",
+            f"{p['tax_and_cost_bps']:.1f} bp",
+            _usd(p["tax_usd"]),
+            _usd(p["trading_cost_usd"]),
+            f"{p['turnover']:.1%}",
+            f"{p['gap_bps']:.2f} bp",
+            f"{mark}{' limit broken' if p['is_relaxed'] else ''}",
+        )
+    console.print(table)
+    console.print(f"Left as it is, the account has a tracking error of {today:.2%}.", highlight=False)
 
 
 def _trades(trades: Sequence[NameTrade], names: Mapping[int, str]) -> Table:

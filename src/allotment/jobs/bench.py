@@ -65,6 +65,20 @@ def optimize() -> Result:
     return bench.bench(process_time)
 
 
+def frontier() -> Result:
+    """Milliseconds of processor time per frontier of 21 certified points, 500 names."""
+    from allotment.optimize import frontier_bench
+
+    return frontier_bench.bench(process_time)
+
+
+def what_if() -> Result:
+    """Milliseconds from a changed mandate to a certified proposal with reasons, database included."""
+    from allotment.jobs import what_if_bench
+
+    return what_if_bench.bench()
+
+
 def world(accounts: tuple[int, ...] = (1_000, 10_000)) -> Result:
     """Seconds to make a sample market, and books of several sizes on it."""
     from allotment.simulate.world.book import BookPolicy, make_book
@@ -119,6 +133,8 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "fold": fold,
     "optimize": optimize,
+    "frontier": frontier,
+    "what_if": what_if,
     "store": store,
     "import": imports,
     "world": world,

@@ -14,17 +14,28 @@ from datetime import date
 from allotment import __version__
 from allotment.book.household import Account
 from allotment.errors import DataError
+from allotment.jobs.frontier import AccountFrontier
 from allotment.jobs.market_day import latest_session, look_at
 from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.fold import BookState, fold
-from allotment.rebalance.case import AccountCase, CostPolicy
+from allotment.optimize.frontier import POINTS
+from allotment.rebalance.case import AccountCase, CostPolicy, prepare
 from allotment.rebalance.decide import Versions
 from allotment.rebalance.facts import Clients, facts_of
-from allotment.rebalance.what_if import Change, Decided, WhatIf, decide_alone, what_if
+from allotment.rebalance.what_if import (
+    Change,
+    Decided,
+    WhatIf,
+    account_frontier,
+    changed,
+    decide_alone,
+    what_if,
+)
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.store import book_tables, event_tables
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
+from allotment.units import CENTS_PER_USD
 
 _HOUSEHOLDS_KEPT = 64
 
@@ -73,6 +84,17 @@ class WhatIfSession:
         known = self.known(code)
         before = self._decided(known)
         return what_if(before, known.case, change, self.market, self._costs, self._versions, known.year)
+
+    def frontier(self, code: str, change: Change | None = None, points: int = POINTS) -> AccountFrontier:
+        """Tax and cost of an account's trades against their tracking error, as it stands or after a change.
+
+        Raises as `ask` does.
+        """
+        known = self.known(code)
+        case = known.case if change is None else changed(known.case, change, self.market)
+        found = account_frontier(case, self.market, self._costs, known.year, points)
+        value_usd = prepare(case, self.market, self._costs).value_cents / CENTS_PER_USD
+        return AccountFrontier(code=code, asof=self.market.asof, value_usd=value_usd, frontier=found)
 
     def known(self, code: str) -> Known:
         """The account as the database has it now."""

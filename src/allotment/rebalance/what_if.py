@@ -17,13 +17,15 @@ import numpy as np
 
 from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.errors import DataError, UsageError
+from allotment.optimize.frontier import POINTS, Frontier, frontier
 from allotment.optimize.modes import Purpose
 from allotment.optimize.problem import Market, Problems
 from allotment.optimize.solution import Solutions
-from allotment.optimize.solve import solve_batch
-from allotment.rebalance.case import AccountCase, CostPolicy
+from allotment.optimize.solve import solve_batch, solve_one
+from allotment.rebalance.case import AccountCase, CostPolicy, prepare
 from allotment.rebalance.decide import Versions
-from allotment.rebalance.household import decide
+from allotment.rebalance.household import decide, market_arrays
+from allotment.rebalance.joint import Joint
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.year_so_far import YearSoFar
@@ -156,6 +158,29 @@ def what_if(
     start = before.multipliers if np.isfinite(before.multipliers).all() else None
     after = decide_alone(changed(case, change, market), market, costs, versions, year, start)
     return WhatIf(before=before, after=after)
+
+
+def account_frontier(
+    case: AccountCase, market: MarketSnapshot, costs: CostPolicy, year: YearSoFar, points: int = POINTS
+) -> Frontier:
+    """Tax and cost against tracking error for the account, its household holding still.
+
+    Netted by the taxpayer's year where a decision would be. Raises DataError when the account cannot
+    be decided.
+    """
+    joint = Joint([prepare(case, market, costs)])
+    arrays, problem = market_arrays(market), joint.problem()
+    answer = solve_one(arrays, problem)
+    regimes = joint.by_its_year(problem, answer.sold, year, costs.year_bps_min)
+    if regimes is not None:
+        problem = Joint(joint.accounts, regimes).problem()
+    found = frontier(arrays, problem, points=points)
+    if found is None:
+        raise DataError(
+            f"account {case.account.code} cannot be decided; "
+            f"`allotment what-if {case.account.code}` says why."
+        )
+    return found
 
 
 def compare(found: WhatIf) -> tuple[Line, ...]:
