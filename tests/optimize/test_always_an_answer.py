@@ -200,9 +200,6 @@ def test_nothing_but_restricted_names_with_cash_owed_is_relaxed_and_the_conflict
     assert conflict.members[-1].needed == pytest.approx(0.09, abs=1e-6)
 
 
-@pytest.mark.xfail(
-    raises=ZeroDivisionError, strict=True, reason="the search for κ divides by a risk of nothing"
-)
 def test_a_limit_of_risk_alone_on_an_account_that_is_its_index() -> None:
     """Held in one name, the whole index, whose smallest trade is more than its cash: risk is nothing."""
     limited = {"risk_price": np.zeros(1), "te_max": np.array([0.04]), "trade_min": np.array([0.005])}
