@@ -237,6 +237,45 @@ def test_households_tell_whose_wish_it_is() -> None:
     assert len(conflict.members) == 3
 
 
+def test_a_ban_of_one_account_can_contradict_a_row_of_another() -> None:
+    """A household may turn over nothing, by a row that stands with its last account, yet the first must
+    sell what it may not hold."""
+    market, first = whole_shares(1.0)
+    _, last = whole_shares(1.0)
+    row = {"row_kind": np.array([RowKind.TURNOVER], np.int8), "row_joint": np.ones(1, np.bool_)}
+    row |= {"row_lower": np.array([-np.inf]), "row_upper": np.array([0.0]), "row_price": np.ones(1)}
+    last = last._replace(**row, rows_from=np.array([0, 1]), entries_from=np.zeros(2, np.int64))
+    first = first._replace(may_sell=np.array([True, False]), weight_max=np.zeros(2))
+    both = join([first, last])._replace(joint_from=np.array([0, 2]), regimes_from=np.zeros(2, np.int64))
+    _, conflicts = conflicts_of(market, both)
+    sets = {tuple(member.wish for member in conflict.members) for conflict in conflicts}
+    assert sets == {
+        (Wish(WishKind.NO_SELL, 1), Wish(WishKind.WEIGHT_MAX, 1)),
+        (Wish(WishKind.WEIGHT_MAX, 0), Wish(WishKind.ROW_MAX, 0)),
+    }
+    needs = {member.wish: member.needed for conflict in conflicts for member in conflict.members}
+    assert needs[Wish(WishKind.ROW_MAX, 0)] == pytest.approx(0.3 / 2 / 2, abs=1e-6)  # half, of two accounts
+    assert needs[Wish(WishKind.NO_SELL, 1)] == pytest.approx(0.3, abs=1e-6)
+
+
+def test_bans_of_all_accounts_can_contradict_a_row_of_the_last() -> None:
+    """A household is to turn something over, and nothing may be bought or sold."""
+    market, first = whole_shares(1.0)
+    nothing = {"may_buy": np.zeros(2, np.bool_), "may_sell": np.zeros(2, np.bool_), "step": np.zeros(2)}
+    row = {"row_kind": np.array([RowKind.TURNOVER], np.int8), "row_joint": np.ones(1, np.bool_)}
+    row |= {"row_lower": np.array([0.05]), "row_upper": np.array([np.inf]), "row_price": np.ones(1)}
+    last = first._replace(**nothing, **row, rows_from=np.array([0, 1]), entries_from=np.zeros(2, np.int64))
+    both = join([first._replace(**nothing), last])
+    both = both._replace(joint_from=np.array([0, 2]), regimes_from=np.zeros(2, np.int64))
+    _, (conflict,) = conflicts_of(market, both)
+    needs = {member.wish: member.needed for member in conflict.members}
+    bans = [Wish(kind, i) for kind in (WishKind.NO_BUY, WishKind.NO_SELL) for i in range(4)]
+    assert set(needs) == {*bans, Wish(WishKind.ROW_MIN, 0)}
+    assert needs.pop(Wish(WishKind.ROW_MIN, 0)) == pytest.approx(0.05, abs=1e-6)
+    # Half of what is traded counts, in one of two equal accounts: 0.2 of it.
+    assert list(needs.values()) == pytest.approx([0.2] * 8, abs=1e-5)
+
+
 def test_a_search_cut_short_says_so() -> None:
     market, problem = hard_to_please(3)
     conflict = find_conflicts(market, problem, solve_one(market, problem), checks_max=3)[0]

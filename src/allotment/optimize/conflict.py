@@ -221,8 +221,9 @@ def _needed(market: Market, problem: Problems, chosen: Sequence[Wish], wish: Wis
     others = [one for one in chosen if one != wish]
     asked = yielding(problem, wish, others)
     row = int(problem.rows_from[account_of(problem, wish) + 1])
+    n_added = len(asked.row_kind) - len(problem.row_kind)  # a wish that is a row stands as one more
     shifted = [
-        one._replace(at=one.at + 1) if one.kind in OF_ROWS and one.at >= row else one for one in others
+        one._replace(at=one.at + n_added) if one.kind in OF_ROWS and one.at >= row else one for one in others
     ]
     limits = asked._replace(te_max=problem.te_max)
 
