@@ -242,7 +242,7 @@ def whole(folder: Path) -> tuple[BadRow, ...]:
     made = problem_columns(found)
     solution = solve_one(made.market, made.problem)
     assert Status(int(solution.status[0])) != Status.INVALID
-    assert len(files(answer(found, made, solution, 0.0))) == 4
+    assert len(files(answer(found, made, solution, 0.0))) == 5
     return ()
 
 

@@ -147,9 +147,9 @@ def check(entries: list[Entry], parts: Mapping[int, list[int]], kinds: set[str],
 def test_fills_of_purchases_and_sales_never_change_money(
     entries: list[Entry], parts: dict[int, list[int]], policy: Entry
 ) -> None:
-    """Last in, first out closes the last fill first, whose shares may have replaced nothing yet, so
-    that purchases stand whole under it."""
-    kinds = {"sell"} if policy["lot_method"] == "lifo" else {"buy", "sell"}
+    """By order of purchase, fills close in their own order, and a lot's shares that replaced a loss in
+    another: purchases stand whole under first in, first out and last in, first out."""
+    kinds = {"sell"} if policy["lot_method"] in ("fifo", "lifo") else {"buy", "sell"}
     check(entries, parts, kinds, policy)
 
 
