@@ -23,10 +23,10 @@ demo: setup ## build a sample world, rebalance it and show the result
 	$(BIN)/allotment demo || test $$? -eq 3 # 3: done, with accounts to look at
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 test-all: setup ## run the tests, the slow ones too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 coverage: setup ## branch coverage of the law, compiled code run as Python
 	$(BIN)/python tools/law_coverage.py

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
@@ -31,6 +32,14 @@ def run_console(example: Example) -> str | None:
             if done.returncode:
                 return f"{line}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Blocks of one page build on each other: with `--dist loadgroup` one process runs them all."""
+    for item in items:
+        if item.path.suffix == ".md":
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
 
 
 pytest_collect_file = Sybil(
