@@ -50,6 +50,12 @@ def test_pushes_and_own_terms_are_what_the_trade_is_worth(told: dict[str, Any]) 
         assert trade["side"] in {"sell", "buy"}
 
 
+def test_the_trades_worth_most_are_solved_again(told: dict[str, Any]) -> None:
+    again = [one["instead_usd"] for one in told["trades"] if "solved_again" in one["instead_usd"]]
+    assert len(again) == 5
+    assert all(one["solved_again"] >= one["at_least"] - 1e-6 for one in again)
+
+
 def test_names_that_were_left_say_why(told: dict[str, Any]) -> None:
     rules = {one["symbol"]: one["rule"] for one in told["untraded"]}
     traded = {trade["symbol"] for trade in told["trades"]}

@@ -147,6 +147,7 @@ def test_what_was_left_says_which_rule_until_when_and_what_it_would_bring() -> N
     )
     assert (barred.until, barred.against_usd) == (date(2025, 7, 12), None)
     assert taxed.why_not == (
-        "It stays 2.00% of the account above the index: the trade would bring $20, but tax would take $150."
+        "It stays 2.00% of the account above the index: "
+        "the trade would bring $20, but cost $150, most of it for tax."
     )
     assert (taxed.until, taxed.against_usd) == (None, 150.0)

@@ -36,7 +36,7 @@ def test_a_limit_with_a_name_is_named() -> None:
         row="groups.sector.Energy",
     )  # fmt: skip
     asked = "It stays 1.00% of the account below the index"
-    assert told == f"{asked}: the limit groups.sector.Energy makes it cost $9.00."
+    assert told == f"{asked}: the trade would cost $9.00, most of it for the limit groups.sector.Energy."
 
 
 def test_a_trade_that_only_balances_the_others_says_so() -> None:

@@ -18,11 +18,13 @@ from allotment.optimize.preferences import Wish, price_preferences
 from allotment.optimize.reasons import Reasons
 from allotment.optimize.terms import NameTerms
 from allotment.optimize.why_not import Question, Rule
+from allotment.optimize.without import cost_without
 from allotment.rebalance import sentences
 
 SCHEMA_VERSION = 1
 _TERMS = tuple(name for name in NameTerms._fields if name != "factors")
 _SHOWN = 3
+_SOLVED_AGAIN = 5
 
 
 def reasons(found: Answer) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def reasons(found: Answer) -> dict[str, Any]:
     if found.reasons is None:
         return told
     return told | {
-        "trades": _trades(found, found.reasons),
+        "trades": _with_solves(found, _trades(found, found.reasons)),
         "shared_usd": _shared(found, found.reasons),
         "untraded": _untraded(found, found.reasons),
         "preferences": _preferences(found) if found.door is None else [],
@@ -79,6 +81,19 @@ def _trades(found: Answer, why: Reasons) -> list[dict[str, Any]]:
         }
         made.append(told | _sentences(told, float(others.extra[i]) * value, Other(int(others.best[i]))))
     return made
+
+
+def _with_solves(found: Answer, trades: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with what the best plan without each of the trades worth most would cost more."""
+    columns, value = found.columns, float(found.columns.value_usd)
+    if found.door is not None:
+        return trades
+    most = sorted(trades, key=lambda one: -one["instead_usd"]["hold"])[:_SOLVED_AGAIN]
+    names = np.array([found.given.assets.symbols.index(one["symbol"]) for one in most], np.int32)
+    without = cost_without(columns.market, columns.problem, found.solution, names, OPTIONS)
+    for one, extra in zip(most, without.extra.tolist(), strict=True):
+        one["instead_usd"]["solved_again"] = extra * value
+    return trades
 
 
 def _by_factor(values: np.ndarray) -> dict[str, float]:

@@ -73,7 +73,7 @@ class WhyNot(NamedTuple):
     rule: Codes  # Rule
     size: Floats  # weight of what was asked for: the losses held, or the distance from the index
     brings: Floats  # what the trade would bring: net without the rule that forbids it, else gross
-    against: Floats  # what stands most against it, NaN where a rule forbids it
+    against: Floats  # what it would cost in all, NaN where a rule forbids it
     row: Index  # the row, where the rule is ROW, else −1
 
     def take(self, chosen: Bools) -> WhyNot:
@@ -262,7 +262,7 @@ def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
 
 
 def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[int, float, float, int]:
-    """What stands most against a trade, what speaks for it, and by how much; the row if it is one.
+    """What stands most against a trade, what speaks for it and against it in all; the row if it is one.
 
     The trade is that which was asked for: all losses, or the whole distance from the index. Rules,
     charges and washes are left out: without them it is not worth it either.
@@ -285,7 +285,7 @@ def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[
     rule = max(terms, key=lambda one: terms[one])
     brings = -sum(term for term in terms.values() if term < 0.0)
     row = int(np.argmax(by_row)) if rule == Rule.ROW else -1
-    return int(rule), brings, terms[rule], row
+    return int(rule), brings, sum(term for term in terms.values() if term > 0.0), row
 
 
 def _wanted(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[float, float, Floats]:

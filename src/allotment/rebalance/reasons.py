@@ -52,7 +52,7 @@ class Untraded:
     rule: Codes  # optimize.why_not.Rule
     weight: Floats  # of what was asked for, fraction of account value
     brings_usd: Floats  # what the trade would bring: net without a rule that forbids it, else gross
-    against_usd: Floats  # what stands most against it; NaN where a rule forbids it
+    against_usd: Floats  # what it would cost in all, most of it by the rule; NaN where a rule forbids it
     until: Dates  # last day on which the rule forbids it, NaT when not known
 
 

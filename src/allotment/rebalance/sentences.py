@@ -53,12 +53,12 @@ _RULES = {
     Rule.BALANCE: "with the other trades there was no room for it",
 }
 _AGAINST = {
-    Rule.TAX: "tax would take {against}",
-    Rule.RISK: "it would add {against} of risk",
-    Rule.TRADING_COST: "spread and impact would take {against}",
-    Rule.CASH: "the cash for it, or from it, is worth {against} more elsewhere",
-    Rule.ROW: "a limit on a group makes it cost {against}",
-    Rule.TILT: "the mandate leans against it, by {against}",
+    Rule.TAX: "tax",
+    Rule.RISK: "risk",
+    Rule.TRADING_COST: "spread and impact",
+    Rule.CASH: "what cash is worth elsewhere",
+    Rule.ROW: "a limit on a group",
+    Rule.TILT: "what the mandate leans to",
 }
 WISHES = {
     Wish.TILT: "tilts",
@@ -136,11 +136,9 @@ def why_not(
     """Why a name was left. `row`: the limit on a group that is meant, where it has a name."""
     asked = _ASKED[question].format(weight=f"{weight:.2%}")
     if rule in _AGAINST:
-        against = _AGAINST[rule].format(against=usd(against_usd))
-        if row:
-            against = against.replace("a limit on a group", f"the limit {row}")
-        brings = f"the trade would bring {usd(brings_usd)}, but " if brings_usd >= _TOLD_USD_MIN else ""
-        return f"{asked}: {brings}{against}."
+        most = f"the limit {row}" if row else _AGAINST[rule]
+        brings = f"bring {usd(brings_usd)}, but " if brings_usd >= _TOLD_USD_MIN else ""
+        return f"{asked}: the trade would {brings}cost {usd(against_usd)}, most of it for {most}."
     last = f" (until {until})" if until is not None else ""
     missed = f"; without that it would bring {usd(brings_usd)}" if brings_usd >= _TOLD_USD_MIN else ""
     return f"{asked}: {_RULES[rule]}{last}{missed}."
