@@ -51,7 +51,7 @@ class Desk:
         """What would be proposed for an account if it were otherwise; see `allotment.what_if`."""
         found = self._session.ask(account, change(**changes))
         codes = {one.security_id: one.code for one in self._session.market.securities}
-        return WhatIfAnswer(account, found, codes)
+        return WhatIfAnswer(account, found, codes, tuple(self._session.market.model.factor_names))
 
     def frontier(self, account: str, *, points: int = POINTS, **changes: Any) -> FrontierAnswer:
         """Tax and cost of its trades against their tracking error; see `allotment.frontier`."""

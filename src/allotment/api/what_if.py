@@ -20,6 +20,7 @@ class WhatIfAnswer:
     account: str
     found: WhatIf
     codes: dict[int, str]  # security id -> code
+    factor_names: tuple[str, ...] = ()  # of the risk model
 
     @property
     def before(self) -> Proposal:
@@ -39,7 +40,7 @@ class WhatIfAnswer:
     @property
     def explanation(self) -> Explanation:
         """The changed proposal in sentences."""
-        return explain(self.after)
+        return explain(self.after, self.factor_names)
 
     @property
     def table(self) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,6 @@ from allotment.settings import Settings
 if TYPE_CHECKING:
     from allotment.jobs.summary import RunSummary
 
-_COLUMNS = ("trades", "reasons", "untraded")  # told name by name
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, YYYY-MM-DD.")]
 
@@ -157,6 +156,7 @@ def explain(
 ) -> None:
     """Tell what is proposed for one account, why, what it costs and what it saves."""
     from allotment.cli import show
+    from allotment.cli import told as told_facts
     from allotment.rebalance.explain import explain as tell
     from allotment.store import book_tables, market_tables, model_tables, proposal_tables, run_tables
     from allotment.store.database import Store
@@ -165,33 +165,21 @@ def explain(
         found = book_tables.find_account(firm, account)
         proposal = proposal_tables.latest_proposal(firm, found.account_id)
         factors = model_tables.load_model(firm, proposal.model_version).factor_names if proposal else ()
-        securities = {s.security_id: s for s in market_tables.load_securities(firm)}
+        codes = {s.security_id: s.code for s in market_tables.load_securities(firm)}
         last = run_tables.latest_run(firm, kind="rebalance")
         known = run_tables.load_exceptions(firm, last.run_id) if last else ()
     exceptions = [e for e in known if e.account_id == found.account_id]
     facts: dict[str, Any] = {"account": found.code, "exceptions": [e.message for e in exceptions]}
     told = tell(proposal, factors) if proposal else None
     if proposal is not None and told is not None:
-        trades = [
-            asdict(t) | {"security": securities[t.security_id].code, "reason": t.reason.name.lower()}
-            for t in told.trades
-        ]
-        left = [
-            asdict(name)
-            | {"security": securities[name.security_id].code}
-            | {"question": name.question.name.lower(), "rule": name.rule.name.lower()}
-            for name in told.left
-        ]
-        numbers = {f.name: getattr(proposal, f.name) for f in fields(proposal) if f.name not in _COLUMNS}
-        facts |= {"headline": told.headline, "facts": told.facts, "trades": trades, "left": left}
-        facts |= {"proposal": numbers}
+        facts |= told_facts.in_words(told, codes) | {"proposal": told_facts.figures(proposal)}
 
     def show_it() -> None:
         show.account(found, [e.message for e in exceptions])
         if proposal is None or told is None:
             output.console.print("No proposal yet: run `allotment rebalance`.")
         else:
-            show.explanation(proposal, told, {i: s.code for i, s in securities.items()}, rows)
+            show.explanation(proposal, told, codes, rows)
 
     output.emit(facts, as_json=as_json, show=show_it)
 

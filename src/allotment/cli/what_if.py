@@ -64,6 +64,7 @@ def what_if(
     Before and after side by side, both certified; nothing is stored. Ends with 3 when a limit could
     not be met.
     """
+    from allotment.cli.told import figures, in_words
     from allotment.jobs.what_if import WhatIfSession
     from allotment.rebalance.explain import explain
     from allotment.rebalance.what_if import Change, compare
@@ -88,23 +89,17 @@ def what_if(
         session = WhatIfSession(firm, asof.date() if asof else None)
         found = session.ask(account, change)
         codes = {one.security_id: one.code for one in session.market.securities}
+        told = explain(found.after.proposal, session.market.model.factor_names)
     lines, after = compare(found), found.after
-    told = explain(after.proposal)
-    trades = [
-        asdict(one) | {"security": codes[one.security_id], "reason": one.reason.name.lower()}
-        for one in told.trades
-    ]
     facts = {
         "account": account,
         "asof": after.proposal.asof,
         "change": _asked(change),
         "figures": {line.name: asdict(line) for line in lines},
-        "headline": told.headline,
-        "facts": told.facts,
         "remarks": after.remarks,
-        "trades": trades,
-        "before": {name: part for name, part in asdict(found.before.proposal).items() if name != "trades"},
-        "after": {name: part for name, part in asdict(after.proposal).items() if name != "trades"},
+        "before": figures(found.before.proposal),
+        "after": figures(after.proposal),
+        **in_words(told, codes),
     }
 
     def show_it() -> None:

@@ -47,7 +47,7 @@ def bench(accounts: int = 300, asked: int = 50, questions: int = 4) -> dict[str,
                 for question in range(questions):
                     wall, cpu = perf_counter(), process_time()
                     found = session.ask(code, _change(question, rng))
-                    explain(found.after.proposal)
+                    explain(found.after.proposal, session.market.model.factor_names)
                     times.append((question == 0, perf_counter() - wall, process_time() - cpu))
                     gaps.append(found.after.proposal.gap_bps)
                     trades.append(len(found.after.proposal.trades))

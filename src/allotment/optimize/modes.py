@@ -26,12 +26,13 @@ from enum import StrEnum
 import numpy as np
 
 from allotment.errors import UsageError
+from allotment.optimize.hierarchy import HIERARCHY
 from allotment.optimize.problem import Problems, RowKind
 from allotment.units import Floats
 
-# Per unit of gain: what an account is traded for gives way to nothing but cash that is owed, and not to
-# the tax that breaking it would save.
-_PURPOSE_PRICE = 10.0
+# Per unit of gain: what an account is traded for counts as much as cash that is owed, and does not give
+# way to the tax that breaking it would save.
+_PURPOSE_PRICE = HIERARCHY.cash.price
 _PURPOSE_PRICE_PER_TAX = 2.0
 _SPECK = 1e-12
 _CASH_MAX = 2.0  # more than all that an account has
