@@ -43,12 +43,12 @@ def solve_batch(
         work = workspace_for(market, problems, solutions, joints)
         solve_problems(market, problems, solutions, work, options, start, joints)
 
-    work_on(np.zeros(0, np.int64))  # compile once, before threads could try to
     chunks = _chunks(problems, solutions)
-    if threads <= 1:
-        for chunk in chunks:
+    if threads <= 1 or not chunks:
+        for chunk in chunks or [np.zeros(0, np.int64)]:
             work_on(chunk)
     else:
+        work_on(np.zeros(0, np.int64))  # compile once, before threads could try to
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work_on, chunks))
     return solutions
