@@ -55,6 +55,19 @@ def test_a_mistyped_account_is_told_its_neighbours(firm, book) -> None:
         book_tables.find_account(firm, "A-04")
 
 
+def test_an_account_comes_with_its_whole_household(firm, book) -> None:
+    later = replace(MANDATE, account_id=3, version=2, effective=date(2024, 6, 1))
+    book_tables.save_mandates(firm, [replace(MANDATE, account_id=one) for one in (1, 3, 4)] + [later])
+    for asof in (date(2024, 5, 31), date(2024, 6, 1)):
+        found = book_tables.load_around(firm, "A-003", asof)
+        assert (found.account, found.members) == (book[2], book[2:4])
+        assert found.taxpayers == book_tables.load_taxpayers(firm)[1:2]
+        assert found.sleeves == book_tables.load_sleeves(firm, [3, 4])
+        assert found.mandates == book_tables.load_mandates(firm, asof, [3, 4])
+    with pytest.raises(UsageError, match="A-003"):
+        book_tables.load_around(firm, "A-03", date(2024, 6, 1))
+
+
 def test_the_mandate_in_force_is_the_highest_effective(firm, book) -> None:
     later = replace(MANDATE, version=2, effective=date(2024, 6, 1), tilts=())
     other = replace(MANDATE, account_id=2)

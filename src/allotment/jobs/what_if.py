@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from allotment import __version__
-from allotment.book.household import Account
+from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.jobs.frontier import AccountFrontier
 from allotment.jobs.market_day import latest_session, look_at
@@ -38,6 +39,9 @@ from allotment.tax import RULES_VERSION
 from allotment.units import CENTS_PER_USD
 
 _HOUSEHOLDS_KEPT = 64
+_Made = TypeVar("_Made")
+# Records and the newest event of the household: while they are the same, so is the account.
+_Seen = tuple[book_tables.Around, dict[str, Venue], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class Known:
 
     case: AccountCase
     year: YearSoFar
-    until_seq: int  # the newest event of its household
+    seen: _Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class WhatIfSession:
         self._costs = costs or CostPolicy()
         self._versions = Versions(engine=__version__, rules=RULES_VERSION)
         self._books: OrderedDict[int, _Books] = OrderedDict()
+        self._known: OrderedDict[int, Known] = OrderedDict()
         self._before: OrderedDict[int, tuple[Known, Decided]] = OrderedDict()
 
     @property
@@ -98,31 +103,30 @@ class WhatIfSession:
 
     def known(self, code: str) -> Known:
         """The account as the database has it now."""
-        account = book_tables.find_account(self.firm, code)
-        members = book_tables.load_members(self.firm, account.household_id)
-        ids = [one.account_id for one in members]
+        around = book_tables.load_around(self.firm, code, self.market.asof)
+        venues = book_tables.load_venues(self.firm)
+        until_seq = event_tables.last_sequence_of(self.firm, around.account.household_id)
+        kept = self._known.get(around.account.account_id)
+        if kept is not None and kept.seen == (around, venues, until_seq):
+            return kept
         clients = Clients(
-            accounts={one.account_id: one for one in members},
-            taxpayers={
-                one.taxpayer_id: one for one in book_tables.load_taxpayers(self.firm, [account.household_id])
-            },
-            venues=book_tables.load_venues(self.firm),
-            mandates={
-                one.account_id: one for one in book_tables.load_mandates(self.firm, self.market.asof, ids)
-            },
+            accounts={one.account_id: one for one in around.members},
+            taxpayers={one.taxpayer_id: one for one in around.taxpayers},
+            venues=venues,
+            mandates={one.account_id: one for one in around.mandates},
         )
-        books = self._folded(account, clients)
-        facts = facts_of(books.events, books.state, clients, {account.account_id}, self.market)
+        books = self._folded(around, clients, until_seq)
+        facts = facts_of(books.events, books.state, clients, {around.account.account_id}, self.market)
         if not facts.cases:
             raise DataError(" ".join(one.message for one in facts.exceptions))
-        return Known(case=facts.cases[0], year=facts.year, until_seq=books.until_seq)
+        seen = (around, venues, until_seq)
+        made = Known(case=facts.cases[0], year=facts.year, seen=seen)
+        return _keep(self._known, around.account.account_id, made)
 
-    def _folded(self, account: Account, clients: Clients) -> _Books:
+    def _folded(self, around: book_tables.Around, clients: Clients, until_seq: int) -> _Books:
         """The books of the account's household, folded anew when something came to them."""
-        household_id = account.household_id
-        until_seq = event_tables.last_sequence_of(self.firm, household_id)
-        sleeves = book_tables.load_sleeves(self.firm, sorted(clients.accounts))
-        members = (*clients.accounts.values(), *clients.venues.values(), *sleeves)
+        household_id = around.account.household_id
+        members = (*around.members, *clients.venues.values(), *around.sleeves)
         kept = self._books.get(household_id)
         if kept is not None and (kept.until_seq, kept.members) == (until_seq, members):
             return kept
@@ -132,32 +136,26 @@ class WhatIfSession:
         table = AccountTable.of_accounts(
             list(clients.accounts.values()),
             tuple(clients.venues.values()),
-            [(one.sleeve_id, one.account_id) for one in sleeves],
+            [(one.sleeve_id, one.account_id) for one in around.sleeves],
         )
         state = fold(events, table, self.market.groups)
         made = _Books(until_seq=until_seq, members=members, events=events, state=state)
-        self._books[household_id] = made
-        while len(self._books) > _HOUSEHOLDS_KEPT:
-            self._books.popitem(last=False)
-        return made
+        return _keep(self._books, household_id, made)
 
     def _decided(self, known: Known) -> Decided:
         """How the account is decided as it stands, kept while nothing about it changes."""
-        case = known.case
-        account_id = case.account.account_id
+        account_id = known.case.account.account_id
         kept = self._before.get(account_id)
-        if kept is not None and _is_same(kept[0], known):
+        if kept is not None and kept[0] is known:
             return kept[1]
-        made = decide_alone(case, self.market, self._costs, self._versions, known.year)
-        self._before[account_id] = (known, made)
-        while len(self._before) > _HOUSEHOLDS_KEPT:
-            self._before.popitem(last=False)
-        return made
+        made = decide_alone(known.case, self.market, self._costs, self._versions, known.year)
+        return _keep(self._before, account_id, (known, made))[1]
 
 
-def _is_same(one: Known, other: Known) -> bool:
-    """Equal records and no event between; the books follow from the events."""
-    return one.until_seq == other.until_seq and all(
-        getattr(one.case, part) == getattr(other.case, part)
-        for part in ("account", "taxpayer", "venue", "mandate")
-    )
+def _keep(kept: OrderedDict[int, _Made], key: int, made: _Made) -> _Made:
+    """Remember the newest, forget the oldest."""
+    kept[key] = made
+    kept.move_to_end(key)
+    while len(kept) > _HOUSEHOLDS_KEPT:
+        kept.popitem(last=False)
+    return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -29,15 +29,28 @@ _WRITER = "written_by"
 _MANDATE_KEYS = ("account_id", "version", "effective", "requested_by", "approved_by")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """An account with the records of its whole household, each by id."""
+
+    account: Account
+    members: tuple[Account, ...]  # the account among them
+    taxpayers: tuple[Taxpayer, ...]
+    sleeves: tuple[Sleeve, ...]
+    mandates: tuple[Mandate, ...]  # in force on the day asked for
+
+
 def save_venues(firm: FirmStore, venues: Sequence[Venue]) -> int:
     """Insert or replace by code."""
     return records.upsert(firm, "venue", venues, ["code"], _WRITER)
 
 
+_VENUES = sql.SQL("SELECT {} FROM venue ORDER BY code").format(records.columns(Venue))
+
+
 def load_venues(firm: FirmStore) -> dict[str, Venue]:
     """Every venue by its code."""
-    query = sql.SQL("SELECT {} FROM venue ORDER BY code").format(records.columns(Venue))
-    return {one.code: one for one in firm.rows(Venue, query)}
+    return {one.code: one for one in firm.rows(Venue, _VENUES)}
 
 
 def save_households(firm: FirmStore, households: Sequence[Household]) -> int:
@@ -80,13 +93,9 @@ def save_taxpayers(firm: FirmStore, taxpayers: Sequence[Taxpayer]) -> int:
     return records.upsert(firm, "taxpayer", taxpayers, ["taxpayer_id"], _WRITER)
 
 
-def load_taxpayers(
-    firm: FirmStore, household_ids: Sequence[int] | Ints | None = None
-) -> tuple[Taxpayer, ...]:
-    """Taxpayers by id, of some households or all."""
-    query = sql.SQL("SELECT {} FROM taxpayer WHERE {} ORDER BY taxpayer_id").format(
-        records.columns(Taxpayer), some_ids(household_ids, "household_id")
-    )
+def load_taxpayers(firm: FirmStore) -> tuple[Taxpayer, ...]:
+    """Every taxpayer by id."""
+    query = sql.SQL("SELECT {} FROM taxpayer ORDER BY taxpayer_id").format(records.columns(Taxpayer))
     return tuple(firm.rows(Taxpayer, query))
 
 
@@ -103,18 +112,43 @@ def load_accounts(firm: FirmStore, account_ids: Sequence[int] | Ints | None = No
     return tuple(firm.rows(Account, query))
 
 
-def load_members(firm: FirmStore, household_id: int) -> tuple[Account, ...]:
-    """The accounts of a household, by id."""
-    query = sql.SQL("SELECT {} FROM account WHERE household_id = %s ORDER BY account_id").format(
-        records.columns(Account)
+# The same text every time, so that the server plans each once a connection.
+_ACCOUNT = sql.SQL("SELECT {} FROM account WHERE code = %s").format(records.columns(Account))
+_MEMBERS = sql.SQL("SELECT {} FROM account WHERE household_id = %s ORDER BY account_id").format(
+    records.columns(Account)
+)
+_TAXPAYERS = sql.SQL("SELECT {} FROM taxpayer WHERE household_id = %s ORDER BY taxpayer_id").format(
+    records.columns(Taxpayer)
+)
+_SLEEVES = sql.SQL(
+    "SELECT {} FROM sleeve WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id, sleeve_id"
+).format(records.columns(Sleeve))
+_MANDATES = sql.SQL(
+    "SELECT DISTINCT ON (account_id) account_id, version, effective, requested_by, approved_by, body "
+    "FROM mandate WHERE effective <= %s AND account_id = ANY(%s::bigint[]) ORDER BY account_id, version DESC"
+)
+
+
+def load_around(firm: FirmStore, code: str, asof: date) -> Around:
+    """The account of a code and its household, within half a millisecond.
+
+    Raises UsageError when there is none, naming the nearest codes.
+    """
+    account = find_account(firm, code)
+    members = tuple(firm.rows(Account, _MEMBERS, [account.household_id]))
+    ids = [one.account_id for one in members]
+    return Around(
+        account=account,
+        members=members,
+        taxpayers=tuple(firm.rows(Taxpayer, _TAXPAYERS, [account.household_id])),
+        sleeves=tuple(firm.rows(Sleeve, _SLEEVES, [ids])),
+        mandates=tuple(_mandate(*row) for row in firm.connection().execute(_MANDATES, [asof, ids])),
     )
-    return tuple(firm.rows(Account, query, [household_id]))
 
 
 def find_account(firm: FirmStore, code: str) -> Account:
     """The account of a code. Raises UsageError when there is none, naming the nearest codes."""
-    query = sql.SQL("SELECT {} FROM account WHERE code = %s").format(records.columns(Account))
-    found = firm.rows(Account, query, [code])
+    found = firm.rows(Account, _ACCOUNT, [code])
     if found:
         return found[0]
     codes = [str(one) for (one,) in firm.connection().execute("SELECT code FROM account ORDER BY code")]
