@@ -154,6 +154,8 @@ def _openings(
         settles=no_dates(n),
         order_id=nothing,
         other_account_id=nothing,
+        detail=np.zeros(n, np.int8),
+        reverses=np.zeros(n, np.int64),
         terms_ix=np.full(n, -1, np.int32),
         lots_start=np.zeros(n + 1, np.int64) if lots_start is None else lots_start,
         lots=_no_lots() if payload is None else payload,

@@ -73,6 +73,8 @@ def random_book(
         settles=no_dates(n),
         order_id=zeros,
         other_account_id=zeros,
+        detail=np.zeros(n, np.int8),
+        reverses=zeros,
         terms_ix=np.full(n, -1, np.int32),
         lots_start=np.zeros(n + 1, np.int64),
         lots=_no_lots(),

@@ -1,9 +1,10 @@
-"""Events as they are stored: facts about accounts, never changed, only reversed.
+"""Events as they are stored: facts about accounts, never changed, only reversed or corrected.
 
 An event is named by its ledger sequence, the order in which it became known. What it means for
-lots is law (`tax`); what it means for cash is `ledger.cash`. Opening and incoming transfers are
-one event with a payload of lots; a lot is named by (event, line of the payload), line 0 for the
-lot of a purchase. See docs/internals/ledger.md.
+lots is law (`tax`); what it means for cash is `ledger.cash`; what a later event withdraws or puts
+right is `ledger.corrections`. Openings, incoming transfers, gifts and inheritances are one event
+with a payload of lots; a lot is named by (event, line of the payload), line 0 for the lot of a
+purchase. See docs/internals/ledger.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from allotment.book.household import Account, AccountKind
 from allotment.book.venue import Relief, Venue
 from allotment.tax.transactions import LotMethod
-from allotment.units import Codes, Dates, Index, Ints
+from allotment.units import Bools, Codes, Dates, Index, Ints
 
 
 class EventKind(IntEnum):
@@ -35,25 +36,73 @@ class EventKind(IntEnum):
     MIXED_MERGER = 8  # terms
     CASH_MERGER = 9  # terms
     RETURN_OF_CAPITAL = 10  # terms; + amount, the cash received
+    RIGHTS = 11  # terms
+    EXERCISE_RIGHTS = 12  # terms name the stock; - amount, the price paid
     SYMBOL_CHANGE = 13  # terms
     WORTHLESS = 14
+    OPTION_BUY = 15  # calls, in underlying shares; - amount
+    OPTION_EXERCISE = 16  # terms name the stock; - amount, the price paid
+    GIFT_IN = 17  # lots payload: with the giver's basis and holding period
+    INHERIT = 18  # lots payload: at the value on the day of death
     DONATE = 19
     TRANSFER = 20  # in kind to `other_account_id` of the same household
     TRANSFER_OUT = 21  # in kind, leaves our books
+    SHORT_SELL = 22  # + amount
+    COVER = 23  # - amount
     RELABEL = 24  # to sleeve `other_account_id` of the same account
+    TAXABLE_MERGER = 25  # terms; + amount, the cash received
+    TAXABLE_SPIN_OFF = 26  # terms
+    SPLIT_OFF = 27  # terms
+    IRA_DISTRIBUTION = 28  # in kind to `other_account_id`, at the market value `amount`
     TRANSFER_IN = 40  # lots payload: in kind from outside
 
     DEPOSIT = 64  # + amount
     WITHDRAWAL = 65  # - amount
-    DIVIDEND = 66  # + amount
+    DIVIDEND = 66  # + amount, received on `settles`
     INTEREST = 67  # + amount
-    FEE = 68  # - amount
+    FEE = 68  # - amount; `detail` is a FeeKind
     WITHHOLDING = 69  # - amount
     PAYMENT_IN_LIEU = 70  # + amount, of a dividend on lent shares
     CASH_ADJUSTMENT_IN = 71  # + amount
     CASH_ADJUSTMENT_OUT = 72  # - amount
     OPENING_CASH = 73  # + amount: cash when the record began
     CASH_TRANSFER = 74  # - amount here, + amount in `other_account_id`
+    SLEEVE_CASH = 75  # - amount in its sleeve, + amount in sleeve `other_account_id` of the account
+
+    ACCOUNT_OPENED = 96
+    ACCOUNT_CLOSED = 97
+    DISCRETION_BEGINS = 98  # from this day on we decide: performance composites ask
+    DISCRETION_ENDS = 99
+    REVERSAL = 112  # withdraws the event `reverses`; nothing stands in its place
+
+
+class FeeKind(IntEnum):
+    """What a fee was for: the `detail` of a FEE."""
+
+    OTHER = 0
+    MANAGEMENT = 1
+    CUSTODY = 2
+    TRANSACTION = 3
+    DEPOSITARY = 4  # of depositary receipts
+    WIRE = 5
+
+
+PROVISIONAL = 1  # the `detail` of a corporate action whose terms may change, of lots whose basis will come
+
+_PAYLOAD = (EventKind.OPENING, EventKind.TRANSFER_IN, EventKind.GIFT_IN, EventKind.INHERIT)
+_EXTERNAL = (
+    *_PAYLOAD,
+    EventKind.OPENING_CASH,
+    EventKind.DEPOSIT,
+    EventKind.WITHDRAWAL,
+    EventKind.DONATE,
+    EventKind.TRANSFER,
+    EventKind.TRANSFER_OUT,
+    EventKind.CASH_TRANSFER,
+    EventKind.IRA_DISTRIBUTION,
+)
+PAYLOAD_KINDS = np.array(sorted(_PAYLOAD), np.int8)
+EXTERNAL_KINDS = np.array(sorted(_EXTERNAL), np.int8)  # flows that no manager's decision explains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +179,10 @@ class Events:
     amount_cents: Ints
     settles: Dates  # NaT where nothing settles later
     order_id: Ints  # parent order of a fill; 0: the event is its own
-    other_account_id: Ints  # TRANSFER, CASH_TRANSFER: account; RELABEL: sleeve; else 0
+    other_account_id: Ints  # account of TRANSFER, CASH_TRANSFER and IRA_DISTRIBUTION; sleeve of RELABEL
+    # and SLEEVE_CASH; else 0
+    detail: Codes  # FEE: FeeKind; PROVISIONAL; else 0
+    reverses: Ints  # event of the household that this one withdraws or puts right, 0 none
     terms_ix: Index  # row of `terms`, -1 none
     lots_start: Ints = field(metadata={"column": False})  # (n_events + 1,) offsets into `lots`
     lots: LotsPayload = field(metadata={"column": False})
@@ -153,6 +205,11 @@ class Events:
 
     def __len__(self) -> int:
         return int(self.ledger_seq.shape[0])
+
+    @property
+    def is_external_flow(self) -> Bools:
+        """True where securities or cash come from, or go to, somewhere outside the account."""
+        return np.isin(self.kind, EXTERNAL_KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,15 +13,16 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from allotment.book.lots import Lots
-from allotment.compiled import kernel
-from allotment.ledger.events import AccountTable, EventKind, Events
+from allotment.ledger.cash import Cash, Unsettled, cash_of, sum_by
+from allotment.ledger.corrections import in_force
+from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.translate import Translated, positions, translate
 from allotment.tax.confirmed import confirmed_lots
 from allotment.tax.fold import Folded, ProblemCode, fold_transactions
 from allotment.tax.identical import IdenticalGroups
 from allotment.tax.pretrade import WINDOW_DAYS, OpenClaims
 from allotment.tax.streams import with_successors
-from allotment.tax.transactions import FoldPolicy, Kind, Scope
+from allotment.tax.transactions import FoldPolicy, Scope
 from allotment.units import NANO_PER_SHARE, Bools, Codes, Dates, Index, Ints, format_scaled, mul_div
 
 _SAYS = {
@@ -38,28 +39,6 @@ _SAYS = {
     ProblemCode.NOT_SHORT: "more shares are covered than are short",
     ProblemCode.INTO_ITSELF: "a security cannot become, or bring, itself",
 }
-_SIGN = np.zeros(128, np.int64)
-for _kind in (
-    EventKind.SELL,
-    EventKind.DEPOSIT,
-    EventKind.DIVIDEND,
-    EventKind.INTEREST,
-    EventKind.PAYMENT_IN_LIEU,
-    EventKind.CASH_ADJUSTMENT_IN,
-    EventKind.OPENING_CASH,
-    EventKind.RETURN_OF_CAPITAL,
-):
-    _SIGN[_kind] = 1
-for _kind in (
-    EventKind.BUY,
-    EventKind.REINVEST,
-    EventKind.WITHDRAWAL,
-    EventKind.FEE,
-    EventKind.WITHHOLDING,
-    EventKind.CASH_ADJUSTMENT_OUT,
-    EventKind.CASH_TRANSFER,
-):
-    _SIGN[_kind] = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +65,7 @@ class Disposals:
     """
 
     account_ix: Index
+    sleeve_ix: Index  # that held the shares
     event: Ints  # the sale
     security_id: Ints
     origin_event: Ints  # the lot
@@ -150,8 +130,14 @@ class BookState:
     groups: IdenticalGroups  # every security at hand; a renamed one stands with its new name
     taxpayer: View
     broker: View
-    cash_cents: Ints  # (n_accounts,) by trade date, everything counted
+    cash: Cash
+    unsettled: Unsettled
     problems: tuple[Problem, ...]  # ascending by event
+
+    @property
+    def cash_cents(self) -> Ints:
+        """Cash by account, all sleeves together, by trade date. Shape (n_accounts,)."""
+        return sum_by(self.cash.account_ix, self.cash.balance_cents, len(self.accounts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,17 +161,19 @@ def fold(
     shares are not conserved (docs/law/numbers.md); contradictions in the input are `problems`.
     """
     policy = policy or FoldPolicy()
-    told = translate(events, accounts, groups)
+    told = translate(in_force(events).events, accounts, groups)
     by_broker = replace(policy, scope=Scope.ACCOUNT_CUSIP)
     broker = fold_transactions(told.transactions, told.accounts, told.groups, by_broker)
     confirmed = replace(told.transactions, named=confirmed_lots(told.transactions, told.accounts, broker))
     taxpayer = fold_transactions(confirmed, told.accounts, told.groups, policy)
+    cash, unsettled = cash_of(told, broker, accounts)
     return BookState(
         accounts=accounts,
         groups=with_successors(told.groups, told.transactions),
         taxpayer=_view(told, taxpayer),
         broker=_view(told, broker),
-        cash_cents=_cash(told, broker, accounts),
+        cash=cash,
+        unsettled=unsettled,
         problems=_problems(told, broker, taxpayer),
     )
 
@@ -214,6 +202,7 @@ def _view(told: Translated, folded: Folded) -> View:
         ),
         disposals=Disposals(
             account_ix=sold.account_ix,
+            sleeve_ix=sold.sleeve_ix,
             event=told.event[sold.sale_row],
             security_id=security_ids[sold.security_ix],
             origin_event=told.event[sold.origin_row],
@@ -248,22 +237,6 @@ def _view(told: Translated, folded: Folded) -> View:
     )
 
 
-def _cash(told: Translated, broker: Folded, accounts: AccountTable) -> Ints:
-    """Cash by account: what events say, and what corporate actions pay for shares."""
-    events, n_accounts = told.events, len(accounts)
-    refused = np.isin(events.ledger_seq, told.event[broker.problems.row])
-    signed = np.where(refused, 0, _SIGN[events.kind] * events.amount_cents)
-    cash = _sum_by(told.account_ix.astype(np.int64), signed, n_accounts)
-    moved = events.kind == EventKind.CASH_TRANSFER
-    there = positions(accounts.account_ids, events.other_account_id[moved])
-    cash += _sum_by(there, events.amount_cents[moved], n_accounts)
-    paid = ~np.isin(told.transactions.kind[broker.disposals.sale_row], [Kind.SELL, Kind.RETURN_OF_CAPITAL])
-    cash += _sum_by(
-        broker.disposals.account_ix[paid].astype(np.int64), broker.disposals.proceeds_cents[paid], n_accounts
-    )
-    return cash
-
-
 def _problems(told: Translated, *folds: Folded) -> tuple[Problem, ...]:
     found = {
         int(event): Problem(event=int(event), code=ProblemCode(int(code)))
@@ -283,19 +256,6 @@ def _problems(told: Translated, *folds: Folded) -> tuple[Problem, ...]:
                 ),
             )
     return tuple(found[event] for event in sorted(found))
-
-
-@kernel
-def _add_by(at: Ints, amount: Ints, out: Ints) -> None:
-    for i in range(at.shape[0]):
-        out[at[i]] += amount[i]
-
-
-def _sum_by(at: Ints, amount: Ints, n: int) -> Ints:
-    """Exact sums of `amount` by position, shape (n,)."""
-    out = np.zeros(n, np.int64)
-    _add_by(np.ascontiguousarray(at, np.int64), np.ascontiguousarray(amount, np.int64), out)
-    return out
 
 
 def open_claims(state: BookState, asof: Dates) -> OpenClaims:
@@ -340,6 +300,6 @@ def taxpayer_year(state: BookState, year: int) -> TaxpayerYear:
     long = sold.long_term == 1
     return TaxpayerYear(
         taxpayer_ids=taxpayers,
-        short_cents=_sum_by(at[~long], sold.gain_cents[~long], len(taxpayers)),
-        long_cents=_sum_by(at[long], sold.gain_cents[long], len(taxpayers)),
+        short_cents=sum_by(at[~long], sold.gain_cents[~long], len(taxpayers)),
+        long_cents=sum_by(at[long], sold.gain_cents[long], len(taxpayers)),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotment.ledger.events import AccountTable, EventKind, Events
+from allotment.ledger.events import PAYLOAD_KINDS, AccountTable, EventKind, Events
 from allotment.ledger.write import ranges, take
 from allotment.tax.fold import ProblemCode
 from allotment.tax.identical import IdenticalGroups
@@ -24,7 +24,8 @@ from allotment.tax.transactions import (
 )
 from allotment.units import Bools, Codes, Dates, Index, Ints
 
-_PAYLOAD = np.array([EventKind.OPENING, EventKind.TRANSFER_IN], np.int8)
+_TO_ACCOUNT = np.array([EventKind.TRANSFER, EventKind.CASH_TRANSFER, EventKind.IRA_DISTRIBUTION], np.int8)
+_GIVEN = np.array([EventKind.GIFT_IN, EventKind.INHERIT], np.int8)  # payloads with a rule of their own
 _FIRST_CASH = int(EventKind.DEPOSIT)
 _LINE_BITS = 20  # lines of one payload stay below a million
 _TABLE_MAX = 1 << 24
@@ -110,7 +111,7 @@ def _names_unknown_lot(events: Events) -> Bools:
 
 
 def _unknown_destination(events: Events, accounts: AccountTable) -> Bools:
-    moving = (events.kind == EventKind.TRANSFER) | (events.kind == EventKind.CASH_TRANSFER)
+    moving = np.isin(events.kind, _TO_ACCOUNT)
     out = np.zeros(len(events), np.bool_)
     if moving.any():
         at = positions(accounts.account_ids, events.other_account_id[moving])
@@ -151,7 +152,7 @@ def _all_groups(events: Events, groups: IdenticalGroups) -> IdenticalGroups:
 
 def _expand(events: Events) -> tuple[Ints, Index]:
     """For each transaction the row of its event, and the line of the payload (else 0)."""
-    has_payload = np.isin(events.kind, _PAYLOAD)
+    has_payload = np.isin(events.kind, PAYLOAD_KINDS)
     count = np.where(has_payload, np.diff(events.lots_start), events.kind < _FIRST_CASH)
     source = np.repeat(np.arange(len(events)), count)
     before = np.concatenate([[0], np.cumsum(count)[:-1]]) if len(count) else count
@@ -167,7 +168,7 @@ def _transactions(
     source: Ints,
     line: Index,
 ) -> Transactions:
-    is_line = np.isin(events.kind, _PAYLOAD)[source]
+    is_line = np.isin(events.kind, PAYLOAD_KINDS)[source]
     lot = events.lots_start[source] + line  # meaningful where is_line
     lot_line = lot[is_line]
     kind = events.kind[source]
@@ -177,7 +178,7 @@ def _transactions(
     sleeve = events.sleeve_id[source]
     detail = events.terms_ix[source]
     if is_line.any():
-        kind[is_line] = Kind.OPEN_LOT
+        kind[is_line & ~np.isin(kind, _GIVEN)] = Kind.OPEN_LOT
         quantity[is_line] = events.lots.quantity_nano[lot_line]
         amount[is_line] = events.lots.basis_cents[lot_line]
         security[is_line] = events.lots.security_id[lot_line]
@@ -188,15 +189,15 @@ def _transactions(
     detail[(kind == Kind.WORTHLESS) & (detail < 0)] = len(events.terms)  # `_terms` ends with plain ones
     alone = -((events.ledger_seq[source] << _LINE_BITS) | line)
     destination = np.full(len(source), -1, np.int64)
-    moved = kind == Kind.TRANSFER
+    moved = (kind == Kind.TRANSFER) | (kind == Kind.IRA_DISTRIBUTION)
     destination[moved] = positions(accounts.account_ids, events.other_account_id[source[moved]])
     relabelled = kind == Kind.RELABEL
-    destination[relabelled] = _sleeves(accounts, events.other_account_id[source[relabelled]])
+    destination[relabelled] = sleeve_places(accounts, events.other_account_id[source[relabelled]])
     households = np.unique(accounts.household_ids)
     return Transactions(
         household_ix=positions(households, events.household_id)[source].astype(np.int32),
         account_ix=account_at[source].astype(np.int32),
-        sleeve_ix=_sleeves(accounts, sleeve).astype(np.int32),
+        sleeve_ix=sleeve_places(accounts, sleeve).astype(np.int32),
         security_ix=positions(groups.security_ids, security).astype(np.int32),
         day=events.effective[source],
         settles=_settles(events, source),
@@ -224,7 +225,7 @@ def _settles(events: Events, source: Ints) -> Dates:
     return settles
 
 
-def _sleeves(accounts: AccountTable, sleeve_id: Ints) -> Ints:
+def sleeve_places(accounts: AccountTable, sleeve_id: Ints) -> Ints:
     at = positions(accounts.sleeve_ids, sleeve_id)
     if not len(accounts.sleeve_ids):
         return np.zeros(len(sleeve_id), np.int64)

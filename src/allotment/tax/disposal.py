@@ -44,8 +44,10 @@ from allotment.tax.pieces import (
     R_QUANTITY,
     R_SALE,
     R_SECURITY,
+    R_SLEEVE,
     R_TAXABLE,
     SECURITY,
+    SLEEVE,
     Books,
     Facts,
 )
@@ -84,6 +86,7 @@ def write_row(
     b.counts[N_ROWS] += 1
     taxable = f.taxable[piece[p, ACCOUNT]]
     row[r, R_SALE], row[r, R_ACCOUNT], row[r, R_SECURITY] = sale, piece[p, ACCOUNT], piece[p, SECURITY]
+    row[r, R_SLEEVE] = piece[p, SLEEVE]
     row[r, R_ORIGIN], row[r, R_DAY], row[r, R_QUANTITY] = piece[p, ORIGIN], day, piece[p, QUANTITY]
     row[r, R_PROCEEDS], row[r, R_BASIS] = proceeds, basis
     row[r, R_DISALLOWED], row[r, R_PERMANENT] = disallowed, permanent

@@ -47,6 +47,7 @@ class FoldedDisposals:
 
     sale_row: Ints
     account_ix: Index
+    sleeve_ix: Index  # that held the shares
     security_ix: Index
     origin_row: Ints
     day: Dates
@@ -140,6 +141,7 @@ class _LotColumns(NamedTuple):
 class _DisposalColumns(NamedTuple):
     sale: Ints
     account: Index
+    sleeve: Index
     security: Index
     origin: Ints
     day: Ints
@@ -160,7 +162,7 @@ class _DisposalColumns(NamedTuple):
 
 _WIDE, _SMALL = np.int64, np.int8
 _LOT_TYPES = (*(np.int32,) * 3, _SMALL, *(_WIDE,) * 8, *(_SMALL,) * 3)
-_DISPOSAL_TYPES = (_WIDE, np.int32, np.int32, *(_WIDE,) * 8, _SMALL, *(_WIDE,) * 3, _SMALL, _SMALL, _WIDE)
+_DISPOSAL_TYPES = (_WIDE, *(np.int32,) * 3, *(_WIDE,) * 8, _SMALL, *(_WIDE,) * 3, _SMALL, _SMALL, _WIDE)
 _Columns = TypeVar("_Columns", _LotColumns, _DisposalColumns)
 
 
@@ -274,7 +276,7 @@ def _write_disposals(row: Matrix, order: Ints, rows: Ints, out: _DisposalColumns
         out.disallowed[i], out.permanent[i] = row[r, c.R_DISALLOWED], row[r, c.R_PERMANENT]
         out.gain[i] = row[r, c.R_PROCEEDS] - row[r, c.R_BASIS] + row[r, c.R_DISALLOWED]
         out.long_term[i], out.taxable[i] = row[r, c.R_LONG], row[r, c.R_TAXABLE]
-        out.covered[i] = row[r, c.R_COVERED]
+        out.covered[i], out.sleeve[i] = row[r, c.R_COVERED], row[r, c.R_SLEEVE]
         out.acquired[i], out.holding[i] = _day(row[r, c.R_ACQUIRED]), _day(row[r, c.R_HOLDING])
         out.purchase_id[i], out.open_[i] = row[r, c.R_PURCHASE_ID], row[r, c.R_OPEN]
 
@@ -313,6 +315,7 @@ def _disposals(columns: _DisposalColumns, n: int) -> FoldedDisposals:
     return FoldedDisposals(
         sale_row=out.sale,
         account_ix=out.account,
+        sleeve_ix=out.sleeve,
         security_ix=out.security,
         origin_row=out.origin,
         day=out.day.view("M8[D]"),

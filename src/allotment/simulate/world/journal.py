@@ -70,6 +70,8 @@ def to_events(
         settles=settles,
         order_id=np.zeros(n, np.int64),
         other_account_id=np.zeros(n, np.int64),
+        detail=np.zeros(n, np.int8),
+        reverses=np.zeros(n, np.int64),
         terms_ix=terms_ix,
         lots_start=lots_start,
         lots=_payload(journals, lots_rows, security_ids),
