@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import fields, replace
-from datetime import date
 
 import numpy as np
 import psycopg
@@ -131,10 +130,9 @@ def test_an_account_outside_its_household_is_refused_whole(firm, book) -> None:
     assert len(load_events(firm)) == 0
 
 
-def test_events_of_some_households_until_a_day_and_a_sequence(firm, book) -> None:
+def test_events_of_some_households_until_a_sequence(firm, book) -> None:
     append_events(firm, events(), source="file")
     assert load_events(firm, [2]).ledger_seq.tolist() == [5]
-    assert load_events(firm, np.array([1]), until=date(2024, 1, 31)).ledger_seq.tolist() == [1, 2]
     assert load_events(firm, until_seq=3).ledger_seq.tolist() == [1, 2, 3]
 
 

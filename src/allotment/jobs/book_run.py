@@ -22,6 +22,7 @@ from allotment import __version__
 from allotment.book.household import Account, Sleeve
 from allotment.errors import UsageError
 from allotment.jobs.market_day import latest_session, read_snapshot
+from allotment.ledger.corrections import in_force
 from allotment.ledger.events import AccountTable
 from allotment.ledger.fold import fold
 from allotment.optimize.modes import Purpose
@@ -231,9 +232,10 @@ class _Worker:
         known = inputs.clients.accounts
         households = {known[account_id].household_id for account_id in account_ids}
         accounts = [account for account in known.values() if account.household_id in households]
-        events = event_tables.load_events(
-            self.firm, np.array(sorted(households)), until_seq=inputs.until_seq, until=inputs.market.asof
+        recorded = event_tables.load_events(
+            self.firm, np.array(sorted(households)), until_seq=inputs.until_seq
         )
+        events = in_force(recorded).until(inputs.market.asof)
         table = AccountTable.of_accounts(
             accounts,
             tuple(inputs.clients.venues.values()),

@@ -1,69 +1,166 @@
 """Events into the books: append them, fold the households they touch, store what follows.
 
-Events and the lots derived from them are written in one transaction: there is no moment at which
-the books show one without the other.
+Events and the state derived from them are written in one transaction: there is no moment at which
+the books show one without the other. A late, reversing or correcting event derives everything
+after it anew; what changed of sales that were known before is reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from allotment.book.household import Account
 from allotment.errors import DataError
+from allotment.ledger.changes import ChangedSales, changed_sales
 from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.fold import BookState, fold
-from allotment.store import book_tables, event_tables, lot_tables, market_tables
-from allotment.store.lot_tables import LotView
+from allotment.store import book_tables, event_tables, filed_tables, market_tables, state_tables
+from allotment.store.packed_state import pack_state
 from allotment.store.session import FirmStore
+from allotment.store.state_tables import Replaced
+from allotment.tax import RULES_VERSION
 from allotment.tax.identical import IdenticalGroups
 
 _HOUSEHOLDS_AT_ONCE = 500
+_SHOWN = 20
 
 Advance = Callable[[str, int, int], None]
 
 
-def post(firm: FirmStore, events: Events, *, source: str, advance: Advance) -> int:
-    """Append the events and re-derive the lots of their households; returns how many were new.
+class StaleBooksError(DataError):
+    """Somebody else wrote to a household since its books were read."""
 
-    source: where they come from (a file's hash, "demo"); the same source and event twice is booked
-    once. Raises DataError, with nothing written, when the events contradict the books.
+    def __init__(self, household_id: int, read_at: int, stands_at: int) -> None:
+        self.household_id, self.read_at, self.stands_at = household_id, read_at, stands_at
+        super().__init__(
+            f"household {household_id} was read at sequence {read_at} and stands at {stands_at} now: another "
+            "program has written to it. Read it again and decide anew; nothing was written."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What a posting came to."""
+
+    n_new: int  # events that were not booked before
+    changes: ChangedSales  # of sales that were known before
+    filed: tuple[tuple[int, int], ...]  # (taxpayer, year) whose return is filed and whose figures changed
+
+
+def post(
+    firm: FirmStore,
+    events: Events,
+    *,
+    source: str,
+    advance: Advance,
+    source_ids: Sequence[str] | None = None,
+    read_at: Mapping[int, int] | None = None,
+) -> Posted:
+    """Append the events and derive their households anew.
+
+    source: where they come from (a file's hash, "demo"); the same source and id twice is booked once.
+    read_at: by household, the sequence at which the books were read that these events were decided
+    on. Raises StaleBooksError when one has moved on, DataError, with nothing written, when the events
+    contradict the books.
     """
     with firm.transaction():
         households = np.unique(events.household_id)
-        book_tables.lock_households(firm, households)
-        n_new = event_tables.append_events(firm, events, source=source)
-        derive(firm, households.tolist(), advance)
-    return n_new
+        versions = book_tables.lock_households(firm, households)
+        _refuse_stale(households.tolist(), versions.tolist(), read_at or {})
+        n_new = event_tables.append_events(firm, events, source=source, source_ids=source_ids)
+        if n_new == 0:
+            return Posted(n_new=0, changes=_no_changes(), filed=())
+        known_until = event_tables.last_sequence(firm) - n_new
+        replaced = derive(firm, households.tolist(), advance)
+        changes = changed_sales(replaced.before, replaced.after, known_until)
+        return Posted(n_new=n_new, changes=changes, filed=filed_tables.filed_among(firm, changes))
 
 
-def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> None:
-    """Fold the households' events and store their open lots in both views."""
-    groups = IdenticalGroups.of_securities(market_tables.load_securities(firm))
-    venues = tuple(book_tables.load_venues(firm).values())
-    members: dict[int, list[Account]] = {}
-    for account in book_tables.load_accounts(firm):
-        members.setdefault(account.household_id, []).append(account)
-    sleeves = [(s.sleeve_id, s.account_id) for s in book_tables.load_sleeves(firm)]
+def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> Replaced:
+    """Fold the households' events and store what follows; the sales of years that changed.
+
+    Raises DataError when events contradict one another.
+    """
+    version = event_tables.last_sequence(firm)
+    books = Books(firm)
+    replaced: list[Replaced] = []
     household_ids = sorted(household_ids)
     for start in range(0, len(household_ids), _HOUSEHOLDS_AT_ONCE):
         part = household_ids[start : start + _HOUSEHOLDS_AT_ONCE]
-        accounts = [account for household in part for account in members.get(household, [])]
-        own = {account.account_id for account in accounts}
-        table = AccountTable.of_accounts(accounts, venues, [s for s in sleeves if s[1] in own])
-        events = event_tables.load_events(firm, np.array(part))
-        state = fold(events, table, groups)
+        state = books.fold(part)
         if state.problems:
-            shown = "\n  ".join(str(problem) for problem in state.problems[:20])
+            shown = "\n  ".join(str(problem) for problem in state.problems[:_SHOWN])
             raise DataError(
                 f"{len(state.problems)} event(s) contradict the books; nothing was written:\n  {shown}"
             )
-        _store(firm, state, event_tables.last_sequence(firm))
+        replaced.append(
+            state_tables.write_state(firm, pack_state(state), version=version, rules_version=RULES_VERSION)
+        )
         advance("deriving lots", min(start + len(part), len(household_ids)), len(household_ids))
+    return Replaced(
+        before=_joined([one.before for one in replaced]), after=_joined([one.after for one in replaced])
+    )
 
 
-def _store(firm: FirmStore, state: BookState, version: int) -> None:
-    ids = state.accounts.account_ids
-    lot_tables.write_lots(firm, ids, state.taxpayer.lots, version=version, view=LotView.TAXPAYER)
-    lot_tables.write_lots(firm, ids, state.broker.lots, version=version, view=LotView.BROKER)
+class Books:
+    """Folds households of a firm as its tables stand now, or as they were known."""
+
+    def __init__(self, firm: FirmStore) -> None:
+        self._firm = firm
+        self._groups = IdenticalGroups.of_securities(market_tables.load_securities(firm))
+        self._venues = tuple(book_tables.load_venues(firm).values())
+        self._members: dict[int, list[Account]] = {}
+        for account in book_tables.load_accounts(firm):
+            self._members.setdefault(account.household_id, []).append(account)
+        self._sleeves = [(s.sleeve_id, s.account_id) for s in book_tables.load_sleeves(firm)]
+
+    @property
+    def household_ids(self) -> list[int]:
+        """Households that have accounts, ascending."""
+        return sorted(self._members)
+
+    def table(self, household_ids: Sequence[int]) -> AccountTable:
+        """The accounts of the households."""
+        accounts = [account for household in household_ids for account in self._members.get(household, [])]
+        own = {account.account_id for account in accounts}
+        return AccountTable.of_accounts(accounts, self._venues, [s for s in self._sleeves if s[1] in own])
+
+    def fold(self, household_ids: Sequence[int]) -> BookState:
+        """Everything known of the households, folded."""
+        events = event_tables.load_events(self._firm, np.array(household_ids, np.int64))
+        return self.fold_events(events, household_ids)
+
+    def fold_events(self, events: Events, household_ids: Sequence[int]) -> BookState:
+        """Some of the households' events, folded."""
+        return fold(events, self.table(household_ids), self._groups)
+
+
+def _refuse_stale(household_ids: list[int], versions: list[int], read_at: Mapping[int, int]) -> None:
+    for household, stands_at in zip(household_ids, versions, strict=True):
+        if read_at.get(household, stands_at) != stands_at:
+            raise StaleBooksError(household, read_at[household], stands_at)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    assert parts
+    record = type(parts[0])
+    return record(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(record)})
+
+
+def _no_changes() -> ChangedSales:
+    nothing, figures = np.zeros(0, np.int64), np.zeros((0, 7), np.int64)
+    return ChangedSales(
+        year=nothing,
+        account_id=nothing,
+        event=nothing,
+        origin_event=nothing,
+        origin_line=nothing,
+        security_id=nothing,
+        before=figures,
+        after=figures,
+        only_washed=np.zeros(0, np.bool_),
+    )

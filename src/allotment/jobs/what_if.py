@@ -17,6 +17,7 @@ from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.jobs.frontier import AccountFrontier
 from allotment.jobs.market_day import latest_session, look_at
+from allotment.ledger.corrections import in_force
 from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.fold import BookState, fold
 from allotment.optimize.frontier import POINTS
@@ -130,9 +131,8 @@ class WhatIfSession:
         kept = self._books.get(household_id)
         if kept is not None and (kept.until_seq, kept.members) == (until_seq, members):
             return kept
-        events = event_tables.load_events(
-            self.firm, [household_id], until_seq=until_seq, until=self.market.asof
-        )
+        recorded = event_tables.load_events(self.firm, [household_id], until_seq=until_seq)
+        events = in_force(recorded).until(self.market.asof)
         table = AccountTable.of_accounts(
             list(clients.accounts.values()),
             tuple(clients.venues.values()),

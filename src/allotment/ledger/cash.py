@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotment.compiled import kernel
-from allotment.ledger.events import AccountTable, EventKind, Events
+from allotment.ledger.events import AccountTable, EventKind
 from allotment.ledger.translate import Translated, positions, sleeve_places
 from allotment.tax.fold import Folded
 from allotment.units import Codes, Dates, Index, Ints

@@ -10,6 +10,7 @@ action are corrections of the transfer, or of the action, that was booked with w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
@@ -25,6 +26,10 @@ class InForce:
 
     events: Events  # named by what they stand for
     recorded_as: Ints  # ledger sequence under which each was written
+
+    def until(self, asof: date) -> Events:
+        """Those effective on or before a day."""
+        return take(self.events, self.events.effective <= np.datetime64(asof, "D"))
 
 
 def in_force(events: Events) -> InForce:
@@ -50,7 +55,12 @@ def in_force(events: Events) -> InForce:
     rows = order[stands]
     chosen = take(events, rows)
     return InForce(
-        events=replace(chosen, ledger_seq=name[stands], named_event=_named(chosen.named_event, sequence, name)),
+        events=replace(
+            chosen,
+            ledger_seq=name[stands],
+            named_event=_named(chosen.named_event, sequence, name),
+            reverses=np.zeros(len(rows), np.int64),
+        ),
         recorded_as=sequence[stands],
     )
 

@@ -1,11 +1,10 @@
-"""Events in and out of PostgreSQL: appended once, in one order, never changed."""
+"""Events in and out of PostgreSQL: appended once, in one order, chained, never changed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import date
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from psycopg import sql
 
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events, EventTerms, LotsPayload
-from allotment.store import packed
+from allotment.ledger.write import take
+from allotment.store import event_chain, packed
 from allotment.store.array_wire import Blobs
-from allotment.store.binary_copy import Json, Slices
+from allotment.store.binary_copy import Json, Nullable, Slices
 from allotment.store.session import FirmStore, some_ids
 from allotment.units import Bools, Index, Ints
 
@@ -32,6 +32,7 @@ _COLUMNS = (
     "effective",
     "settles",
     "kind",
+    "detail",
 )
 # What must agree when an event of a source arrives again.
 _IDENTITY = (
@@ -42,6 +43,7 @@ _IDENTITY = (
     "security_id",
     "quantity_nano",
     "amount_cents",
+    "detail",
 )
 _PAYLOAD = packed.layout_of(LotsPayload, 1)
 
@@ -68,7 +70,8 @@ def append_events(
     known by (source, source_ids), by default by its provisional number: one that is stored is left.
 
     Raises DataError, with nothing written, when a stored event comes again with other content, when
-    a named lot's event is unknown, and for an account that is not in its household.
+    a named lot's event is unknown, for an account that is not in its household, and for an event
+    that reverses one of another household or one that is reversed already.
     """
     n_events = len(events)
     if n_events == 0:
@@ -88,10 +91,19 @@ def append_events(
         sequence = stored[order]
         n_new = int(is_new.sum())
         sequence[is_new] = np.arange(first, first + n_new)
-        named = _renamed(events, provisional, sequence, first)
-        rows = order[is_new]
+        if n_new == 0:
+            return 0
+        places = _Places(provisional=provisional, sequence=sequence, first=first)
+        renamed = replace(
+            events,
+            named_event=places.of(events.named_event, "name lots of"),
+            reverses=places.of(events.reverses, "reverse"),
+        )
+        _check_reversals(firm, take(renamed, order[is_new]))
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
-        _copy_in(firm, events, rows, sequence[is_new], named, source, keys)
+        rows = _rows_of(renamed, order[is_new], sequence[is_new], source, [keys[i] for i in order[is_new]])
+        _copy_in(firm, rows)
+        event_chain.append(firm, event_chain.leaves(rows, firm.actor_id), first, source)
     return n_new
 
 
@@ -124,28 +136,29 @@ def load_events(
     household_ids: Sequence[int] | Ints | None = None,
     *,
     until_seq: int | None = None,
-    until: date | None = None,
 ) -> Events:
     """Events of households (default: all), by household and sequence.
 
-    until_seq: only what was known then. until: only what was effective on or before that day.
+    until_seq: only what was known then.
     """
     known = sql.SQL("true") if until_seq is None else sql.SQL("ledger_seq <= {}").format(until_seq)
-    effective = sql.SQL("true") if until is None else sql.SQL("effective <= {}").format(until)
     query = sql.SQL(
         "SELECT ledger_seq, household_id, account_id, sleeve_id, day_seq, security_id, quantity_nano, "
         "amount_cents, order_id, other_account_id, effective, coalesce(settles, '-infinity') AS settles, "
-        "kind, convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, household_id / 64 AS block "
-        "FROM event WHERE {} AND {} AND {} ORDER BY household_id, ledger_seq"
-    ).format(some_ids(household_ids, "household_id"), known, effective)
+        "kind, detail, coalesce(reverses, 0) AS reverses, convert_to(terms::text, 'UTF8') AS terms, lots, "
+        "named_lots, household_id / 64 AS block FROM event WHERE {} AND {} ORDER BY household_id, ledger_seq"
+    ).format(some_ids(household_ids, "household_id"), known)
     found = firm.columns(
-        query, ("block", "ledger_seq", *_COLUMNS), by="block", blobs=("terms", "lots", "named_lots")
+        query,
+        ("block", "ledger_seq", "reverses", *_COLUMNS),
+        by="block",
+        blobs=("terms", "lots", "named_lots"),
     )
     lots, lots_start = _unpacked(found["lots"], _PAYLOAD, LotsPayload)
     named, named_start = _unpacked(found["named_lots"], _NAMED, _NamedLots)
     terms, terms_ix = _terms_of(found["terms"])
-    columns = {name: found[name] for name in ("ledger_seq", *_COLUMNS)}
-    columns["kind"] = columns["kind"].astype(np.int8)
+    columns = {name: found[name] for name in ("ledger_seq", "reverses", *_COLUMNS)}
+    columns |= {name: columns[name].astype(np.int8) for name in ("kind", "detail")}
     return Events(
         **columns,
         terms_ix=terms_ix,
@@ -190,39 +203,84 @@ def _stored_already(firm: FirmStore, events: Events, source: str, keys: Sequence
     return sequence
 
 
-def _renamed(events: Events, provisional: Ints, sequence: Ints, first: int) -> Ints:
-    """The stored names of the lots that events name."""
-    at = np.minimum(np.searchsorted(provisional, events.named_event), provisional.shape[0] - 1)
-    in_batch = provisional[at] == events.named_event
-    unknown = ~in_batch & ((events.named_event >= first) | (events.named_event < 1))
-    if np.any(unknown):
-        shown = ", ".join(str(one) for one in np.unique(events.named_event[unknown])[:10])
-        raise DataError(f"events name lots of events that are not booked: {shown}; nothing was written.")
-    return np.where(in_batch, sequence[at], events.named_event)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """From provisional numbers to sequences."""
+
+    provisional: Ints  # ascending
+    sequence: Ints
+    first: int  # of the events that are new
+
+    def of(self, wanted: Ints, what: str) -> Ints:
+        """The stored sequence of each provisional number or sequence; 0 stays 0."""
+        at = np.minimum(np.searchsorted(self.provisional, wanted), self.provisional.shape[0] - 1)
+        in_batch = (self.provisional[at] == wanted) & (wanted != 0)
+        unknown = ~in_batch & ((wanted >= self.first) | (wanted < 0))
+        if np.any(unknown):
+            shown = ", ".join(str(one) for one in np.unique(wanted[unknown])[:10])
+            raise DataError(f"events {what} events that are not booked: {shown}; nothing was written.")
+        return np.where(in_batch, self.sequence[at], wanted)
 
 
-def _copy_in(
-    firm: FirmStore,
-    events: Events,
-    rows: Ints,
-    sequence: Ints,
-    named_event: Ints,
-    source: str,
-    keys: Sequence[str],
-) -> None:
+def _check_reversals(firm: FirmStore, events: Events) -> None:
+    """Of events that reverse stored ones: the same household, and not reversed yet."""
+    by = events.reverses > 0
+    if not by.any():
+        return
+    wanted = events.reverses[by].tolist()
+    found = firm.connection().execute(
+        "SELECT e.ledger_seq, e.household_id, r.ledger_seq FROM event e "
+        "LEFT JOIN event r ON r.reverses = e.ledger_seq WHERE e.ledger_seq = ANY(%s)",
+        [wanted],
+    )
+    known = {seq: (household, reversal) for seq, household, reversal in found}
+    fresh = dict(zip(events.ledger_seq.tolist(), events.household_id.tolist(), strict=True))
+    seen: set[int] = set()
+    for seq, household in zip(wanted, events.household_id[by].tolist(), strict=True):
+        home, reversal = known.get(seq, (fresh.get(seq), None))
+        if home != household:
+            raise DataError(f"event {seq} belongs to another household; nothing was written.")
+        if reversal is not None or seq in seen:
+            again = f"event {reversal} reverses it" if reversal else "this posting reverses it twice"
+            raise DataError(
+                f"event {seq} is reversed already ({again}); put right what stands in its place instead."
+            )
+        seen.add(seq)
+
+
+def _rows_of(
+    events: Events, rows: Ints, sequence: Ints, source: str, keys: Sequence[str]
+) -> event_chain.EventRows:
+    """The rows as they are stored; `keys` and `sequence` belong to `rows`."""
+    texts: list[str | None] = [None] * len(rows)
+    if len(events.terms):
+        distinct = _terms_texts(events.terms)
+        texts = [distinct[i] if i >= 0 else None for i in events.terms_ix[rows].tolist()]
+    named = _NamedLots(
+        event=events.named_event, line=events.named_line, quantity_nano=events.named_quantity_nano
+    )
+    return event_chain.EventRows(
+        columns={"ledger_seq": sequence, "reverses": events.reverses[rows]}
+        | {name: getattr(events, name)[rows] for name in _COLUMNS},
+        source=source,
+        source_ids=list(keys),
+        terms=texts,
+        lots=_blobs(events.lots, events.lots_start, _PAYLOAD, rows),
+        named_lots=_blobs(named, events.named_start, _NAMED, rows),
+    )
+
+
+def _copy_in(firm: FirmStore, rows: event_chain.EventRows) -> None:
     import psycopg
     import pyarrow as pa
 
-    columns: dict[str, Any] = {"ledger_seq": sequence}
-    columns |= {name: getattr(events, name)[rows] for name in _COLUMNS}
-    if len(events.terms):
-        texts = _terms_texts(events.terms)
-        columns["terms"] = Json([texts[i] if i >= 0 else None for i in events.terms_ix[rows].tolist()])
-    named = _NamedLots(event=named_event, line=events.named_line, quantity_nano=events.named_quantity_nano)
-    columns["lots"] = _blobs(events.lots, events.lots_start, _PAYLOAD, rows)
-    columns["named_lots"] = _blobs(named, events.named_start, _NAMED, rows)
-    columns["source"] = pa.repeat(pa.scalar(source, pa.large_string()), rows.shape[0])
-    columns["source_id"] = pa.array(keys, pa.large_string()).take(pa.array(rows))
+    columns: dict[str, Any] = dict(rows.columns)
+    reverses = columns["reverses"]
+    columns["reverses"] = Nullable(reverses, reverses == 0)
+    columns["terms"] = Json(rows.terms)
+    columns["lots"], columns["named_lots"] = rows.lots, rows.named_lots
+    columns["source"] = pa.repeat(pa.scalar(rows.source, pa.large_string()), len(rows.source_ids))
+    columns["source_id"] = pa.array(rows.source_ids, pa.large_string())
     try:
         firm.copy_in("event", columns)
     except psycopg.errors.ForeignKeyViolation as error:
@@ -240,7 +298,9 @@ def _blobs(columns: Any, starts: Ints, layout: packed.Layout, rows: Ints) -> Sli
 def _terms_texts(terms: EventTerms) -> list[str]:
     names = [f.name for f in fields(EventTerms)]
     columns = [getattr(terms, name).tolist() for name in names]
-    return [json.dumps(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    return [
+        json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in zip(*columns, strict=True)
+    ]
 
 
 # ── out ──────────────────────────────────────────────────────────────────────────────────────

@@ -52,13 +52,31 @@ def write_lots(
     follow. Raises DataError when stored lots stand on later events.
     """
     ids = np.asarray(account_ids, np.int64)
-    n_accounts = ids.shape[0]
-    assert len(np.unique(ids)) == n_accounts
+    assert len(np.unique(ids)) == ids.shape[0]
+    data, offsets = pack_lots(lots, ids.shape[0])
+    write_packed(firm, ids, data, offsets, version=version, view=view)
+
+
+def pack_lots(lots: Lots, n_accounts: int) -> tuple[packed.Bytes, Ints]:
+    """The blobs of accounts 0 … n_accounts - 1 in one buffer, and the offsets (n_accounts + 1,)."""
     if np.any(np.diff(lots.account_ix) < 0):
         lots = lots.take(np.argsort(lots.account_ix, kind="stable"))
     starts = np.searchsorted(lots.account_ix, np.arange(n_accounts + 1)).astype(np.int64)
     assert (starts[0], starts[-1]) == (0, len(lots))
-    data, offsets = packed.pack(lots, starts, LAYOUT)
+    return packed.pack(lots, starts, LAYOUT)
+
+
+def write_packed(
+    firm: FirmStore,
+    ids: Ints,
+    data: packed.Bytes,
+    offsets: Ints,
+    *,
+    version: int | Ints,
+    view: LotView,
+) -> None:
+    """`write_lots` of lots that `pack_lots` has packed."""
+    n_accounts = ids.shape[0]
     versions = np.broadcast_to(np.asarray(version, np.int64), ids.shape)
     with firm.transaction() as connection:
         connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_lots")
@@ -73,7 +91,7 @@ def write_lots(
             {
                 "account_id": ids,
                 "version": np.ascontiguousarray(versions),
-                "n_lots": np.diff(starts).astype(np.int32),
+                "n_lots": packed.row_counts(offsets, LAYOUT).astype(np.int32),
                 "packed": binary_copy.Slices(data, offsets[:-1], np.diff(offsets)),
             },
         )

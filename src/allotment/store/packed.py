@@ -109,6 +109,11 @@ def unpack(
     return record(**found), starts
 
 
+def row_counts(offsets: Ints, layout: Layout) -> Ints:
+    """Rows of each blob of a layout, by its length."""
+    return (np.diff(offsets) - HEADER_BYTES) // layout.row_bytes
+
+
 def _read_counts(buffer: Bytes, offsets: Ints, layout: Layout) -> Ints:
     first = offsets[:-1]
     if np.any(np.diff(offsets) < HEADER_BYTES):

@@ -1,0 +1,249 @@
+"""The state of now in PostgreSQL: sales by year, cash, and its hash; open lots are `lot_tables`'.
+
+Of sales only the years that differ are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from psycopg import sql
+
+from allotment.ledger.sold import SoldRows
+from allotment.store import binary_copy, lot_tables, packed
+from allotment.store.lot_tables import LotView
+from allotment.store.packed_state import LINKS, SOLD, PackedColumn, PackedSales, PackedState, unpack_sold
+from allotment.store.session import FirmStore, some_ids
+from allotment.units import Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """Sales of the taxpayer's view in the household years that changed."""
+
+    before: SoldRows
+    after: SoldRows
+
+
+def write_state(firm: FirmStore, state: PackedState, *, version: int, rules_version: str) -> Replaced:
+    """Store what differs, inside the transaction of the events that it follows from.
+
+    version: the ledger's sequence that the state stands on. Raises DataError when the stored lots
+    stand on later events.
+    """
+    with firm.transaction():
+        for view, lots in state.lots.items():
+            lot_tables.write_packed(
+                firm, state.account_ids, lots.data, lots.offsets, version=version, view=view
+            )
+        _write_sales(firm, LotView.BROKER, state, version)
+        replaced = _write_sales(firm, LotView.TAXPAYER, state, version)
+        _write_households(firm, state, version, rules_version)
+    return replaced
+
+
+def load_hashes(firm: FirmStore, household_ids: Sequence[int] | Ints | None = None) -> dict[int, bytes]:
+    """The stored state hash of each household."""
+    query = sql.SQL("SELECT household_id, state_hash FROM household_state WHERE {} ORDER BY household_id")
+    found = firm.connection().execute(query.format(some_ids(household_ids, "household_id")))
+    return {household: digest for household, digest in found}
+
+
+def differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
+    """Where the stored bytes are not those of a state that was derived anew: (household, what)."""
+    found: list[tuple[int, str]] = []
+    found += _lot_differences(firm, state)
+    for view, sales in state.sales.items():
+        found += _sale_differences(firm, view, sales, state.household_ids)
+    found += _household_differences(firm, state)
+    return sorted(found)
+
+
+# ── in ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _write_sales(firm: FirmStore, view: LotView, state: PackedState, version: int) -> Replaced:
+    sales, connection = state.sales[view], firm.connection()
+    stored = {
+        (household, year): digest
+        for household, year, digest in connection.execute(
+            sql.SQL("SELECT household_id, year, sha256 FROM sold_now WHERE view = {} AND {}").format(
+                view.value, some_ids(state.household_ids, "household_id")
+            )
+        )
+    }
+    keys = list(zip(sales.household_id.tolist(), sales.year.tolist(), strict=True))
+    fresh = [i for i, key in enumerate(keys) if stored.get(key) != sales.hashes[i]]
+    gone = sorted(stored.keys() - set(keys))
+    touched = gone + [keys[i] for i in fresh if keys[i] in stored]
+    before = _read_disposals(firm, view, touched) if view is LotView.TAXPAYER else _none()
+    if gone:
+        connection.execute(
+            "DELETE FROM sold_now s USING unnest(%s::bigint[], %s::smallint[]) AS g (household_id, year) "
+            "WHERE s.view = %s AND (s.household_id, s.year) = (g.household_id, g.year)",
+            [[one for one, _ in gone], [year for _, year in gone], view.value],
+        )
+    if fresh:
+        _copy_sales(firm, view, sales, np.array(fresh), version)
+    return Replaced(before=before, after=_chosen(sales, fresh))
+
+
+def _copy_sales(firm: FirmStore, view: LotView, sales: PackedSales, rows: Ints, version: int) -> None:
+    connection = firm.connection()
+    connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_sold")
+    connection.execute(
+        "CREATE TEMP TABLE incoming_sold ON COMMIT DROP AS SELECT household_id, year, n_rows, n_links, sha256, "
+        "disposals, links FROM sold_now WITH NO DATA"
+    )
+    connection.execute(
+        "ALTER TABLE incoming_sold ALTER COLUMN disposals SET STORAGE EXTERNAL, "
+        "ALTER COLUMN links SET STORAGE EXTERNAL"
+    )
+    hashes = PackedColumn(
+        np.frombuffer(b"".join(sales.hashes), np.uint8), np.arange(len(sales) + 1, dtype=np.int64) * 32
+    )
+    firm.copy_in(
+        "incoming_sold",
+        {
+            "household_id": sales.household_id[rows],
+            "year": sales.year[rows].astype(np.int16),
+            "n_rows": packed.row_counts(sales.disposals.offsets, SOLD)[rows].astype(np.int32),
+            "n_links": packed.row_counts(sales.links.offsets, LINKS)[rows].astype(np.int32),
+            "sha256": _slices(hashes, rows),
+            "disposals": _slices(sales.disposals, rows),
+            "links": _slices(sales.links, rows),
+        },
+    )
+    connection.execute(
+        "INSERT INTO sold_now (household_id, view, year, version, n_rows, n_links, sha256, disposals, links) "
+        "SELECT household_id, %s, year, %s, n_rows, n_links, sha256, disposals, links FROM incoming_sold "
+        "ON CONFLICT (household_id, view, year) DO UPDATE SET version = EXCLUDED.version, "
+        "n_rows = EXCLUDED.n_rows, n_links = EXCLUDED.n_links, sha256 = EXCLUDED.sha256, "
+        "disposals = EXCLUDED.disposals, links = EXCLUDED.links, written_by = EXCLUDED.written_by",
+        [view.value, version],
+    )
+
+
+def _write_households(firm: FirmStore, state: PackedState, version: int, rules_version: str) -> None:
+    connection = firm.connection()
+    connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_state")
+    connection.execute(
+        "CREATE TEMP TABLE incoming_state ON COMMIT DROP AS SELECT household_id, cash, unsettled, state_hash "
+        "FROM household_state WITH NO DATA"
+    )
+    every = np.arange(len(state.household_ids))
+    hashes = PackedColumn(
+        np.frombuffer(b"".join(state.hashes), np.uint8), np.arange(len(every) + 1, dtype=np.int64) * 32
+    )
+    firm.copy_in(
+        "incoming_state",
+        {
+            "household_id": state.household_ids,
+            "cash": _slices(state.cash, every),
+            "unsettled": _slices(state.unsettled, every),
+            "state_hash": _slices(hashes, every),
+        },
+    )
+    connection.execute(
+        "INSERT INTO household_state (household_id, version, rules_version, cash, unsettled, state_hash) "
+        "SELECT household_id, %s, %s, cash, unsettled, state_hash FROM incoming_state "
+        "ON CONFLICT (household_id) DO UPDATE SET version = EXCLUDED.version, "
+        "rules_version = EXCLUDED.rules_version, cash = EXCLUDED.cash, unsettled = EXCLUDED.unsettled, "
+        "state_hash = EXCLUDED.state_hash, written_by = EXCLUDED.written_by",
+        [version, rules_version],
+    )
+
+
+def _slices(column: PackedColumn, rows: Ints) -> binary_copy.Slices:
+    return binary_copy.Slices(column.data, column.offsets[:-1][rows], np.diff(column.offsets)[rows])
+
+
+def _chosen(sales: PackedSales, rows: Sequence[int]) -> SoldRows:
+    return _unpacked([sales.disposals[i] for i in rows])
+
+
+def _read_disposals(firm: FirmStore, view: LotView, keys: Sequence[tuple[int, int]]) -> SoldRows:
+    if not keys:
+        return _none()
+    found = firm.connection().execute(
+        "SELECT s.disposals FROM sold_now s JOIN unnest(%s::bigint[], %s::smallint[]) AS k (household_id, year) "
+        "ON (s.household_id, s.year) = (k.household_id, k.year) WHERE s.view = %s "
+        "ORDER BY s.household_id, s.year",
+        [[one for one, _ in keys], [year for _, year in keys], view.value],
+        binary=True,
+    )
+    return _unpacked([blob for (blob,) in found])
+
+
+def _unpacked(blobs: Sequence[bytes]) -> SoldRows:
+    offsets = np.cumsum([0, *(len(blob) for blob in blobs)]).astype(np.int64)
+    return unpack_sold(np.frombuffer(b"".join(blobs), np.uint8), offsets)
+
+
+def _none() -> SoldRows:
+    return _unpacked([])
+
+
+# ── comparing ────────────────────────────────────────────────────────────────────────────────
+
+
+def _lot_differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
+    found = []
+    for view, lots in state.lots.items():
+        query = sql.SQL(
+            "SELECT household_id, l.account_id, packed, l.account_id / 512 AS block FROM lots_now l "
+            "JOIN account USING (account_id) WHERE view = {} AND {} ORDER BY household_id, l.account_id"
+        ).format(view.value, some_ids(state.household_ids, "household_id"))
+        stored = {
+            account: (household, blob)
+            for household, account, blob, _ in firm.connection().execute(query, binary=True)
+        }
+        for at, account in enumerate(state.account_ids.tolist()):
+            household, blob = stored.pop(account, (0, b""))
+            if blob != lots[at]:
+                what = f"lots of account {account} ({view.value}'s view)"
+                found.append((household, what if blob else f"no {what} are stored"))
+        found += [
+            (home, f"lots of account {account}, which has none") for account, (home, _) in stored.items()
+        ]
+    return found
+
+
+def _sale_differences(
+    firm: FirmStore, view: LotView, sales: PackedSales, household_ids: Ints
+) -> list[tuple[int, str]]:
+    query = sql.SQL("SELECT household_id, year, disposals, links FROM sold_now WHERE view = {} AND {}")
+    stored = {
+        (household, year): (disposals, links)
+        for household, year, disposals, links in firm.connection().execute(
+            query.format(view.value, some_ids(household_ids, "household_id")), binary=True
+        )
+    }
+    found = []
+    for at, key in enumerate(zip(sales.household_id.tolist(), sales.year.tolist(), strict=True)):
+        if stored.pop(key, None) != (sales.disposals[at], sales.links[at]):
+            found.append((key[0], f"sales of {key[1]} ({view.value}'s view)"))
+    return found + [(home, f"sales of {year}, which has none ({view.value}'s view)") for home, year in stored]
+
+
+def _household_differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
+    query = sql.SQL("SELECT household_id, cash, unsettled, state_hash FROM household_state WHERE {}")
+    stored = {
+        household: parts
+        for household, *parts in firm.connection().execute(
+            query.format(some_ids(state.household_ids, "household_id")), binary=True
+        )
+    }
+    found = []
+    for at, household in enumerate(state.household_ids.tolist()):
+        derived = [state.cash[at], state.unsettled[at], state.hashes[at]]
+        kept = stored.get(household)
+        if kept is None:
+            found.append((household, "no state is stored"))
+            continue
+        for what, one, other in zip(("cash", "unsettled cash", "state hash"), kept, derived, strict=True):
+            if one != other:
+                found.append((household, what))
+    return found
