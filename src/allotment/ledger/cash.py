@@ -99,7 +99,7 @@ class _Movements:
 
 
 def cash_of(told: Translated, broker: Folded, accounts: AccountTable) -> tuple[Cash, Unsettled]:
-    """Cash that follows from events, and from what corporate actions paid for shares of the broker's books."""
+    """Cash that follows from events, and from what corporate actions paid for the broker's shares."""
     moved = _all_movements(told, broker, accounts)
     n_sleeves = 1 + int(moved.sleeve.max(initial=0))
     key = moved.account * n_sleeves + moved.sleeve
@@ -196,7 +196,7 @@ def _add_by(at: Ints, amount: Ints, out: Ints) -> None:
         out[at[i]] += amount[i]
 
 
-def sum_by(at: Ints, amount: Ints, n: int) -> Ints:
+def sum_by(at: Ints | Index, amount: Ints, n: int) -> Ints:
     """Exact sums of `amount` by position, shape (n,)."""
     out = np.zeros(n, np.int64)
     _add_by(np.ascontiguousarray(at, np.int64), np.ascontiguousarray(amount, np.int64), out)

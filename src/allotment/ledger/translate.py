@@ -226,6 +226,7 @@ def _settles(events: Events, source: Ints) -> Dates:
 
 
 def sleeve_places(accounts: AccountTable, sleeve_id: Ints) -> Ints:
+    """The position of each sleeve inside its account; 0 for sleeve 0 and one that is not known."""
     at = positions(accounts.sleeve_ids, sleeve_id)
     if not len(accounts.sleeve_ids):
         return np.zeros(len(sleeve_id), np.int64)

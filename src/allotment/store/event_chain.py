@@ -141,8 +141,9 @@ def _canonical(firm: FirmStore, first_seq: int, last_seq: int) -> Iterator[bytes
     query = sql.SQL(
         "SELECT ledger_seq, household_id, account_id, sleeve_id, day_seq, security_id, quantity_nano, "
         "amount_cents, order_id, other_account_id, coalesce(reverses, 0) AS reverses, effective, "
-        "coalesce(settles, '-infinity') AS settles, kind, detail, actor_id, convert_to(source, 'UTF8') AS source, "
-        "convert_to(source_id, 'UTF8') AS source_id, convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, "
+        "coalesce(settles, '-infinity') AS settles, kind, detail, actor_id, "
+        "convert_to(source, 'UTF8') AS source, convert_to(source_id, 'UTF8') AS source_id, "
+        "convert_to(terms::text, 'UTF8') AS terms, lots, named_lots, "
         "ledger_seq / 4096 AS block FROM event WHERE ledger_seq BETWEEN {} AND {} ORDER BY ledger_seq"
     ).format(first_seq, last_seq)
     texts = ("source", "source_id", "terms", "lots", "named_lots")

@@ -23,7 +23,8 @@ def filed_among(firm: FirmStore, changes: ChangedSales) -> tuple[tuple[int, int]
     if not len(changes):
         return ()
     found = firm.connection().execute(
-        "SELECT DISTINCT taxpayer_id, f.year FROM unnest(%s::bigint[], %s::smallint[]) AS c (account_id, year) "
+        "SELECT DISTINCT taxpayer_id, f.year "
+        "FROM unnest(%s::bigint[], %s::smallint[]) AS c (account_id, year) "
         "JOIN account USING (account_id) JOIN filed_year f USING (taxpayer_id) WHERE f.year = c.year "
         "ORDER BY taxpayer_id, f.year",
         [changes.account_id.tolist(), changes.year.tolist()],

@@ -48,7 +48,7 @@ def load_hashes(firm: FirmStore, household_ids: Sequence[int] | Ints | None = No
     """The stored state hash of each household."""
     query = sql.SQL("SELECT household_id, state_hash FROM household_state WHERE {} ORDER BY household_id")
     found = firm.connection().execute(query.format(some_ids(household_ids, "household_id")))
-    return {household: digest for household, digest in found}
+    return dict(found.fetchall())
 
 
 def differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
@@ -94,8 +94,8 @@ def _copy_sales(firm: FirmStore, view: LotView, sales: PackedSales, rows: Ints, 
     connection = firm.connection()
     connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_sold")
     connection.execute(
-        "CREATE TEMP TABLE incoming_sold ON COMMIT DROP AS SELECT household_id, year, n_rows, n_links, sha256, "
-        "disposals, links FROM sold_now WITH NO DATA"
+        "CREATE TEMP TABLE incoming_sold ON COMMIT DROP AS SELECT household_id, year, n_rows, n_links, "
+        "sha256, disposals, links FROM sold_now WITH NO DATA"
     )
     connection.execute(
         "ALTER TABLE incoming_sold ALTER COLUMN disposals SET STORAGE EXTERNAL, "
@@ -168,7 +168,8 @@ def _read_disposals(firm: FirmStore, view: LotView, keys: Sequence[tuple[int, in
     if not keys:
         return _none()
     found = firm.connection().execute(
-        "SELECT s.disposals FROM sold_now s JOIN unnest(%s::bigint[], %s::smallint[]) AS k (household_id, year) "
+        "SELECT s.disposals FROM sold_now s "
+        "JOIN unnest(%s::bigint[], %s::smallint[]) AS k (household_id, year) "
         "ON (s.household_id, s.year) = (k.household_id, k.year) WHERE s.view = %s "
         "ORDER BY s.household_id, s.year",
         [[one for one, _ in keys], [year for _, year in keys], view.value],
