@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from allotment.optimize.decision import Decision, prices_at
+from allotment.optimize.excerpt import excerpt
 from allotment.optimize.moves import EITHER_WAY, NO_LOSS_SALE, NO_PURCHASE, Moves, best_moves
 from allotment.optimize.problem import RowKind, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.optimize.terms import NameTerms
-from allotment.units import Codes, Floats
+from allotment.units import Bools, Codes, Floats, Index
 
 _SAME = 1e-12
 
@@ -143,7 +144,7 @@ def alternatives_of(
         other_side=ways[2],
         best=np.where(np.isfinite(extra), best + 1, Other.NONE).astype(np.int8),
         extra=np.where(np.isfinite(extra), extra, np.nan),
-        at_least=np.where(is_traded, _at_least(d, solutions, j, options, moves), np.nan),
+        at_least=_at_least(d, solutions, j, options, moves),
     )
 
 
@@ -203,43 +204,60 @@ def fewer_lots(decision: Decision) -> Floats:
 
 
 def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions, here: Moves) -> Floats:
-    """Bound on the true extra cost of a plan without each name's trade (n,); `here`: the moves in the
-    case that the answer lies in."""
+    """Bound on the true extra cost of a plan without each name's trade (n,), NaN where it has none;
+    `here`: the moves in the case that the answer lies in."""
     first, last = int(solutions.cases_from[j]), int(solutions.cases_from[j + 1])
     bounds = solutions.case_bound[first:last]
-    total = float(bounds.min()) + d.gap
-    least = np.full(len(d.weight), np.inf)
-    sells = d.sold_of_name >= d.bought
+    own, is_traded = max(d.regime, 0), d.traded > 0.0
+    least = bounds[own] + _rise(d, here)
     for number, bound in enumerate(bounds.tolist()):
-        moves = here
-        if number != max(d.regime, 0):
-            theta = solutions.theta[
-                solutions.theta_from[first + number] : solutions.theta_from[first + number + 1]
-            ]
-            moves = best_moves(d.market, d.problem, prices_at(d.market, d.problem, theta, number), options)
-        least = np.minimum(least, bound + _rise(d, moves, sells))
-    return np.asarray((least - total) / d.share[d.account])
+        # A side closed never lowers the dual function: a case says something new of names alone whose
+        # bound is above its own.
+        asked = np.flatnonzero(is_traded & (least > bound)).astype(np.int32)
+        if number == own or not len(asked):
+            continue
+        case = slice(*solutions.theta_from[first + number : first + number + 2].tolist())
+        prices = prices_at(d.market, d.problem, solutions.theta[case], number)
+        if _is_paired(d)[asked].any():
+            rise = _rise(d, best_moves(d.market, d.problem, prices, options))[asked]
+        else:
+            rise = _rise_alone(d, best_moves(d.market, *excerpt(d, prices, asked), options), asked)
+        least[asked] = np.minimum(least[asked], bound + rise)
+    return np.where(is_traded, (least - float(bounds.min()) - d.gap) / d.share[d.account], np.nan)
 
 
-def _rise(d: Decision, m: Moves, sells: np.ndarray) -> Floats:
-    """By how much the dual function rises when a name's side is closed (n,), in all accounts' value."""
-    share = d.share[d.account]
-    group = d.market.group_ix[d.problem.asset_ix]
-    quiet_closed = np.where(sells, m.quiet_unsold, m.quiet_unbought)
-    keen_closed = np.where(sells, m.keen_unsold, m.keen_unbought)
-    rise = np.minimum(quiet_closed, keen_closed) - np.minimum(m.quiet, m.keen)
-    _, where, size = np.unique(group, return_inverse=True, return_counts=True)
-    paired = np.flatnonzero(size[where] > 1)  # whose members choose a side together
-    here, part = where[paired], share[paired]
-    quiet = np.bincount(here, part * m.quiet[paired], minlength=len(size))[here]
-    keen = np.bincount(here, part * m.keen[paired], minlength=len(size))[here]
+def _rise_alone(d: Decision, m: Moves, name: Index) -> Floats:
+    """By how much the dual function rises when the side of each of these names is closed, in all
+    accounts' value; m: of these names. Nothing else of a name's group trades."""
+    sells = (d.sold_of_name >= d.bought)[name]
     closed = np.minimum(
-        quiet + part * (quiet_closed[paired] - m.quiet[paired]),
-        keen + part * (keen_closed[paired] - m.keen[paired]),
+        np.where(sells, m.quiet_unsold, m.quiet_unbought), np.where(sells, m.keen_unsold, m.keen_unbought)
     )
-    rise = share * rise
+    return np.asarray(d.share[d.account[name]] * (closed - np.minimum(m.quiet, m.keen)))
+
+
+def _rise(d: Decision, m: Moves) -> Floats:
+    """The same for every name (n,), whose group chooses a side together."""
+    share, sells = d.share[d.account], d.sold_of_name >= d.bought
+    rise = _rise_alone(d, m, np.arange(len(share), dtype=np.int32))
+    paired = np.flatnonzero(_is_paired(d))
+    group = d.market.group_ix[d.problem.asset_ix[paired]]
+    part = share[paired]
+    quiet_closed = np.where(sells, m.quiet_unsold, m.quiet_unbought)[paired]
+    keen_closed = np.where(sells, m.keen_unsold, m.keen_unbought)[paired]
+    quiet = np.bincount(group, part * m.quiet[paired], minlength=1)[group]
+    keen = np.bincount(group, part * m.keen[paired], minlength=1)[group]
+    closed = np.minimum(
+        quiet + part * (quiet_closed - m.quiet[paired]), keen + part * (keen_closed - m.keen[paired])
+    )
     rise[paired] = closed - np.minimum(quiet, keen)
-    return np.asarray(rise)
+    return rise
+
+
+def _is_paired(d: Decision) -> Bools:
+    """Whether another name of the problem is substantially identical (n,)."""
+    group = d.market.group_ix[d.problem.asset_ix]
+    return np.asarray(np.bincount(group, minlength=1)[group] > 1)
 
 
 def _row_kinds(d: Decision) -> Floats:

@@ -7,24 +7,16 @@ them together do, the trade is not worth it: what stands most against it is told
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from allotment.optimize.alternatives import closed_sides, row_pushes
-from allotment.optimize.decision import Decision, Prices
+from allotment.optimize.decision import Decision
+from allotment.optimize.excerpt import excerpt
 from allotment.optimize.moves import EITHER_WAY, best_moves
-from allotment.optimize.problem import (
-    ACCOUNT_COLUMNS,
-    LOT_COLUMNS,
-    NAME_COLUMNS,
-    Problems,
-    RowKind,
-    SolveOptions,
-    make_problems,
-)
+from allotment.optimize.problem import Problems, RowKind, SolveOptions
 from allotment.units import Bools, Codes, Floats, Index
 
 _WORTH_MIN = 1e-8  # of account value; a trade that brings less is not missed
@@ -84,6 +76,9 @@ class WhyNot(NamedTuple):
 
 
 _FORBIDS = tuple(rule for rule in Rule if rule <= Rule.CHARGES and rule != Rule.GROUP)
+# Rules taken away: none; the group; the group and all of `_FORBIDS`; each of these alone. In the first
+# version and the last ones a name hears what the rest of its group does.
+_VERSIONS = ((), (), _FORBIDS, *((rule,) for rule in _FORBIDS))
 
 
 def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot:
@@ -92,7 +87,7 @@ def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot
     sells = question != Question.INCREASE
     if not len(name):
         return WhyNot(name, question, question, size, size, size, name)
-    as_is, without_group, free = _worth(decision, options, name, sells, ((), (), _FORBIDS))
+    as_is, without_group, free, *singles = _worth(decision, options, name, sells)
     # Alone it would pay as things are: the others decided.
     rule = np.full(len(name), Rule.BALANCE)
     brings = as_is.copy()
@@ -100,25 +95,18 @@ def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot
     left = as_is <= _WORTH_MIN
     by_group = left & (without_group > _WORTH_MIN)
     rule[by_group], brings[by_group] = Rule.GROUP, without_group[by_group]
-    ruled = np.flatnonzero(left & ~by_group & (free > _WORTH_MIN))
-    if len(ruled):
-        rule[ruled], brings[ruled] = _binding(decision, options, name[ruled], sells[ruled], free[ruled])
+    ruled = left & ~by_group & (free > _WORTH_MIN)
+    # The binding rule; where none alone is, the first in force, and what the trade brings without any.
+    most = np.max(singles, axis=0)
+    alone = most > _WORTH_MIN
+    binding = np.array(_FORBIDS)[np.argmax(singles, axis=0)]
+    binding = np.where(alone, binding, _first_in_force(decision, name, sells))
+    rule[ruled], brings[ruled] = binding[ruled], np.where(alone, most, free)[ruled]
     taxes = _lot_taxes(decision)
-    for x in np.flatnonzero(left & ~by_group & (free <= _WORTH_MIN)):
+    for x in np.flatnonzero(left & ~by_group & ~ruled):
         told = _not_worth(decision, taxes, int(name[x]), Question(question[x]))
         rule[x], brings[x], against[x], row[x] = told
     return WhyNot(name, question, rule.astype(np.int8), size, brings, against, row)
-
-
-def _binding(
-    d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, free: Floats
-) -> tuple[Codes, Floats]:
-    """The rule of `_FORBIDS` whose absence alone makes each trade worth most, and how much; where none
-    alone does, the first that is in force, and what the trade brings without any."""
-    singles = np.stack(_worth(d, options, name, sells, ((), *((rule,) for rule in _FORBIDS)))[1:])
-    alone = singles.max(axis=0) > _WORTH_MIN
-    rule = np.where(alone, np.array(_FORBIDS)[singles.argmax(axis=0)], _first_in_force(d, name, sells))
-    return rule.astype(np.int8), np.where(alone, singles.max(axis=0), free)
 
 
 def _asked(d: Decision, most: int) -> tuple[Index, Codes, Floats]:
@@ -157,19 +145,15 @@ def _lot_taxes(d: Decision) -> Floats:
     return np.asarray(p.lot_tax + rate * p.lot_gain)
 
 
-def _worth(
-    d: Decision, options: SolveOptions, name: Index, sells: np.ndarray, versions: Sequence[Sequence[Rule]]
-) -> list[Floats]:
-    """What the trade asked for of each name brings at the answer's prices, in each version without
-    some rules. The first version, and those that lift a single rule, hear what the rest of a name's
-    group does."""
+def _worth(d: Decision, options: SolveOptions, name: Index, sells: np.ndarray) -> list[Floats]:
+    """What the trade asked for of each name brings at the answer's prices, in each of `_VERSIONS`."""
     order = np.argsort(d.account[name], kind="stable")
-    n, n_versions = len(name), len(versions)
-    problem, prices = _copies(d, name[order], n_versions)
+    n, n_versions = len(name), len(_VERSIONS)
+    problem, prices = excerpt(d, d.prices, name[order], n_versions)
     closed = closed_sides(d)[name[order]]
     barred = np.full((n_versions, n), EITHER_WAY, np.int8)
     accounts = problem.n_accounts // n_versions
-    for at, rules in enumerate(versions):
+    for at, rules in enumerate(_VERSIONS):
         if at == 0 or len(rules) == 1:
             barred[at] = closed
         for rule in rules:
@@ -180,30 +164,6 @@ def _worth(
     worth = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
     back = np.argsort(order, kind="stable")
     return [one[back] for one in worth.reshape(n_versions, n)]
-
-
-def _copies(d: Decision, name: Index, n_copies: int) -> tuple[Problems, Prices]:
-    """These names, ascending by account, as accounts of their own; so many times over, in columns that
-    may be written to."""
-    p = d.problem
-    account, counts = np.unique(d.account[name], return_counts=True)
-    account, name = np.tile(account, n_copies), np.tile(name, n_copies)
-    n_lots = p.lots_from[name + 1] - p.lots_from[name]
-    lots_from = np.concatenate([[0], np.cumsum(n_lots)]).astype(np.int64)
-    lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], n_lots)
-    columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
-    columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
-    columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS}
-    names_from = np.concatenate([[0], np.cumsum(np.tile(counts, n_copies))]).astype(np.int64)
-    prices = d.prices
-    return make_problems(names_from=names_from, lots_from=lots_from, **columns), Prices(
-        risk=prices.risk[account],
-        factor=np.zeros((len(account), 0)),
-        cash=np.zeros(len(account)),
-        row=np.zeros(0),
-        kind=prices.kind[account],
-        weight=prices.weight[name],
-    )
 
 
 def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
