@@ -206,23 +206,30 @@ def fewer_lots(decision: Decision) -> Floats:
 def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions, here: Moves) -> Floats:
     """Bound on the true extra cost of a plan without each name's trade (n,), NaN where it has none;
     `here`: the moves in the case that the answer lies in."""
-    first, last = int(solutions.cases_from[j]), int(solutions.cases_from[j + 1])
-    bounds = solutions.case_bound[first:last]
+    first = int(solutions.cases_from[j])
+    bounds = solutions.case_bound[first : int(solutions.cases_from[j + 1])]
     own, is_traded = max(d.regime, 0), d.traded > 0.0
     least = bounds[own] + _rise(d, here)
-    for number, bound in enumerate(bounds.tolist()):
-        # A side closed never lowers the dual function: a case says something new of names alone whose
-        # bound is above its own.
-        asked = np.flatnonzero(is_traded & (least > bound)).astype(np.int32)
-        if number == own or not len(asked):
+    paired = _is_paired(d)
+    alone = []
+    for number in range(len(bounds)):
+        # A side closed never lowers the dual function: another case says something new only of names
+        # whose bound is above its own.
+        names = np.flatnonzero(is_traded & (least > bounds[number])).astype(np.int32)
+        if number == own or not len(names):
             continue
-        case = slice(*solutions.theta_from[first + number : first + number + 2].tolist())
-        prices = prices_at(d.market, d.problem, solutions.theta[case], number)
-        if _is_paired(d)[asked].any():
-            rise = _rise(d, best_moves(d.market, d.problem, prices, options))[asked]
+        theta = solutions.theta[slice(*solutions.theta_from[first + number : first + number + 2].tolist())]
+        prices = prices_at(d.market, d.problem, theta, number)
+        if paired[names].any():
+            rise = _rise(d, best_moves(d.market, d.problem, prices, options))[names]
+            least[names] = np.minimum(least[names], bounds[number] + rise)
         else:
-            rise = _rise_alone(d, best_moves(d.market, *excerpt(d, prices, asked), options), asked)
-        least[asked] = np.minimum(least[asked], bound + rise)
+            alone.append((number, prices, names))
+    if alone:
+        moves = best_moves(d.market, *excerpt(d, [(prices, names) for _, prices, names in alone]), options)
+        asked = np.concatenate([names for _, _, names in alone])
+        bound = np.concatenate([np.full(len(names), bounds[number]) for number, _, names in alone])
+        np.minimum.at(least, asked, bound + _rise_alone(d, moves, asked))
     return np.where(is_traded, (least - float(bounds.min()) - d.gap) / d.share[d.account], np.nan)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,31 +12,30 @@ from allotment.optimize.problem import ACCOUNT_COLUMNS, LOT_COLUMNS, NAME_COLUMN
 from allotment.units import Index, Ints
 
 
-def excerpt(decision: Decision, prices: Prices, name: Index, n_copies: int = 1) -> tuple[Problems, Prices]:
-    """These names (m,), ascending by account, so many times over, in columns that may be written to.
+def excerpt(decision: Decision, parts: Sequence[tuple[Prices, Index]]) -> tuple[Problems, Prices]:
+    """The names of each part, ascending by account, at its prices; in columns that may be written to.
 
-    prices: of the decision's names. All that a name hears of others is prices: rows, the year and its
+    A name may stand in several parts. All that it hears of others is prices: rows, the year and its
     group are left out.
     """
     p = decision.problem
-    account, counts = np.unique(decision.account[name], return_counts=True)
-    account, name = np.tile(account, n_copies), np.tile(name, n_copies)
+    name = np.concatenate([names for _, names in parts])
+    part = np.repeat(np.arange(len(parts)), [len(names) for _, names in parts])
+    starts = np.flatnonzero(np.diff(decision.account[name]) | np.diff(part)) + 1
+    first = np.concatenate([[0], starts])
+    account, of_part = decision.account[name[first]], part[first]
     n_lots = p.lots_from[name + 1] - p.lots_from[name]
-    lots_from = _offsets(n_lots)
+    lots_from: Ints = np.concatenate([[0], np.cumsum(n_lots)]).astype(np.int64)
     lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], n_lots)
     columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
     columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
     columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS}
-    names_from = _offsets(np.tile(counts, n_copies))
+    names_from = np.append(first, len(name)).astype(np.int64)
     return make_problems(names_from=names_from, lots_from=lots_from, **columns), Prices(
-        risk=prices.risk[account],
+        risk=np.stack([prices.risk for prices, _ in parts])[of_part, account],
         factor=np.zeros((len(account), 0)),
         cash=np.zeros(len(account)),
         row=np.zeros(0),
-        kind=prices.kind[account],
-        weight=prices.weight[name],
+        kind=np.stack([prices.kind for prices, _ in parts])[of_part, account],
+        weight=np.concatenate([prices.weight[names] for prices, names in parts]),
     )
-
-
-def _offsets(counts: Ints) -> Ints:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -149,7 +149,7 @@ def _worth(d: Decision, options: SolveOptions, name: Index, sells: np.ndarray) -
     """What the trade asked for of each name brings at the answer's prices, in each of `_VERSIONS`."""
     order = np.argsort(d.account[name], kind="stable")
     n, n_versions = len(name), len(_VERSIONS)
-    problem, prices = excerpt(d, d.prices, name[order], n_versions)
+    problem, prices = excerpt(d, [(d.prices, name[order])] * n_versions)
     closed = closed_sides(d)[name[order]]
     barred = np.full((n_versions, n), EITHER_WAY, np.int8)
     accounts = problem.n_accounts // n_versions

@@ -83,8 +83,11 @@ def decide(
     arrays = market_arrays(market)
     decisions = Decisions()
     waiting = _prepared(cases, market, costs, decisions)
+    if costs.year_bps_min <= 0.0:
+        waiting = [joint.netted(year) for joint in waiting]
     while waiting:
-        problems = join([joint.problem() for joint in waiting])
+        parts = [joint.problem() for joint in waiting]
+        problems = parts[0] if len(parts) == 1 else join(parts)
         answer = each_alone(problems, solve(arrays, problems))
         again = []
         for j, joint in enumerate(waiting):

@@ -33,8 +33,8 @@ class Joint(NamedTuple):
 
     def problem(self) -> Problems:
         """All accounts as one problem."""
-        made = join([ready.problem for ready in self.accounts])
-        made = made._replace(
+        parts = [ready.problem for ready in self.accounts]
+        made = (parts[0] if len(parts) == 1 else join(parts))._replace(
             joint_from=np.array([0, len(self.accounts)], np.int64), regimes_from=np.zeros(2, np.int64)
         )
         return made if self.regimes is None else with_regimes(made, self.regimes, self._basis_value())
@@ -43,7 +43,23 @@ class Joint(NamedTuple):
         self, problem: Problems, sold: Floats, year: YearSoFar, bps_max: float
     ) -> YearRegimes | None:
         """The year's regimes, where rates lot by lot tax these sales wrongly by more than so much of the
-        value of all accounts.
+        value of all accounts."""
+        regimes = self._regimes(problem, year) if self.regimes is None else None
+        if regimes is None:
+            return None
+        taxed = with_regimes(problem, regimes, self._basis_value())
+        by_lot = tax_between(taxed, problem, sold)
+        error = abs(regimes.tax(*realised(problem, sold)) - by_lot)
+        return reachable(regimes, problem) if error * _BPS > bps_max else None
+
+    def netted(self, year: YearSoFar) -> Joint:
+        """The accounts taxed by their year, where they have one."""
+        problem = self.problem()
+        regimes = self._regimes(problem, year)
+        return self if regimes is None else Joint(self.accounts, reachable(regimes, problem))
+
+    def _regimes(self, problem: Problems, year: YearSoFar) -> YearRegimes | None:
+        """The regimes of the accounts' year.
 
         Accounts of several taxpayers have no year together: they stay taxed lot by lot. So does an
         account with a purpose, which may price its lots otherwise.
@@ -51,19 +67,15 @@ class Joint(NamedTuple):
         if any(ready.case.purpose is not None for ready in self.accounts):
             return None
         taxable = [r.case for r in self.accounts if r.case.account.kind == AccountKind.TAXABLE]
-        if self.regimes is not None or len({case.taxpayer.taxpayer_id for case in taxable}) != 1:
+        if len({case.taxpayer.taxpayer_id for case in taxable}) != 1:
             return None
         taxpayer, loss_value = taxable[0].taxpayer, taxable[0].mandate.loss_value
-        regimes = year_regimes(
+        return year_regimes(
             taxpayer,
             *year.realised_cents(taxpayer),
             value_usd=float(problem.value_usd.sum()),
             carried_rate=taxpayer.long_rate * loss_value,
         )
-        taxed = with_regimes(problem, regimes, self._basis_value())
-        by_lot = tax_between(taxed, problem, sold)
-        error = abs(regimes.tax(*realised(problem, sold)) - by_lot)
-        return reachable(regimes, problem) if error * _BPS > bps_max else None
 
     def as_decided(self, problem: Problems, sold: Floats, year: YearSoFar) -> list[Prepared]:
         """The accounts as their proposals tell them: made from the facts of all, and where the year

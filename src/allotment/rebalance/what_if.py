@@ -58,6 +58,7 @@ class Decided:
     proposal: Proposal
     remarks: tuple[str, ...]
     multipliers: Floats  # (k+1,) factor prices, then the cash price
+    netted: bool  # taxed by its taxpayer's year, not lot by lot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,18 +132,20 @@ def decide_alone(
     year: what the taxpayers have realised; it is left as it is. Raises DataError when the account
     cannot be decided.
     """
-    ends: list[Floats] = []
+    ends: list[tuple[Floats, bool]] = []
 
     def solve(arrays: Market, problems: Problems) -> Solutions:
         answer = solve_batch(arrays, problems, start=start)
-        ends.append(np.append(answer.factor_price[0], answer.cash_price[0]))
+        multipliers = np.append(answer.factor_price[0], answer.cash_price[0])
+        ends.append((multipliers, len(problems.regime_constant) > 0))
         return answer
 
     made = decide([case], market, costs, versions, year.copy(), solve)
     remarks = tuple(one.message for one in made.exceptions)
     if not made.proposals:
         raise DataError(" ".join(remarks))
-    return Decided(proposal=made.proposals[0], remarks=remarks, multipliers=ends[-1])
+    multipliers, netted = ends[-1]
+    return Decided(proposal=made.proposals[0], remarks=remarks, multipliers=multipliers, netted=netted)
 
 
 def what_if(
@@ -154,7 +157,12 @@ def what_if(
     versions: Versions,
     year: YearSoFar,
 ) -> WhatIf:
-    """The account decided again after a change. before: how it is decided as it stands."""
+    """The account decided again after a change. before: how it is decided as it stands.
+
+    Where it is netted by its taxpayer's year as it stands, it is so after the change: both are told by
+    the same tax.
+    """
+    costs = replace(costs, year_bps_min=0.0) if before.netted else costs
     start = before.multipliers if np.isfinite(before.multipliers).all() else None
     after = decide_alone(changed(case, change, market), market, costs, versions, year, start)
     return WhatIf(before=before, after=after)
