@@ -73,18 +73,20 @@ def decide(
     versions: Versions,
     year: YearSoFar,
     solve: Solve,
+    expected: tuple[float, float] | None = None,
 ) -> Decisions:
     """A proposal for every account of whole households, or the reason why there is none.
 
     year: what the taxpayers have realised this year; the trades proposed are added to it. Lots are
     taxed one by one; a household whose year makes that wrong by more than `costs.year_bps_min` is
-    decided again by its year.
+    decided again by its year. expected: the net short- and long-term gain that is expected of the trades
+    (fractions of value), where they are to be taxed by the year at once.
     """
     arrays = market_arrays(market)
     decisions = Decisions()
     waiting = _prepared(cases, market, costs, decisions)
-    if costs.year_bps_min <= 0.0:
-        waiting = [joint.netted(year) for joint in waiting]
+    if expected is not None:
+        waiting = [joint.netted(year, expected) for joint in waiting]
     while waiting:
         parts = [joint.problem() for joint in waiting]
         problems = parts[0] if len(parts) == 1 else join(parts)

@@ -49,14 +49,15 @@ class Joint(NamedTuple):
             return None
         taxed = with_regimes(problem, regimes, self._basis_value())
         by_lot = tax_between(taxed, problem, sold)
-        error = abs(regimes.tax(*realised(problem, sold)) - by_lot)
-        return reachable(regimes, problem) if error * _BPS > bps_max else None
+        gains = realised(problem, sold)
+        error = abs(regimes.tax(*gains) - by_lot)
+        return reachable(regimes, problem, gains) if error * _BPS > bps_max else None
 
-    def netted(self, year: YearSoFar) -> Joint:
-        """The accounts taxed by their year, where they have one."""
+    def netted(self, year: YearSoFar, expected: tuple[float, float]) -> Joint:
+        """The accounts taxed by their year, where they have one. expected: as for `reachable`."""
         problem = self.problem()
         regimes = self._regimes(problem, year)
-        return self if regimes is None else Joint(self.accounts, reachable(regimes, problem))
+        return self if regimes is None else Joint(self.accounts, reachable(regimes, problem, expected))
 
     def _regimes(self, problem: Problems, year: YearSoFar) -> YearRegimes | None:
         """The regimes of the accounts' year.

@@ -28,6 +28,7 @@ from allotment.rebalance.household import decide, market_arrays
 from allotment.rebalance.joint import Joint
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
+from allotment.rebalance.year_regimes import realised
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.units import CENTS_PER_USD, Floats
 
@@ -58,7 +59,9 @@ class Decided:
     proposal: Proposal
     remarks: tuple[str, ...]
     multipliers: Floats  # (k+1,) factor prices, then the cash price
-    netted: bool  # taxed by its taxpayer's year, not lot by lot
+    # Net short- and long-term gain, fractions of value, where it is taxed by its taxpayer's year; None
+    # where it is taxed lot by lot.
+    netted: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,22 +128,26 @@ def decide_alone(
     costs: CostPolicy,
     versions: Versions,
     year: YearSoFar,
-    start: Floats | None = None,
+    near: Decided | None = None,
 ) -> Decided:
-    """The account's proposal, its household holding still. start: multipliers of a solve nearby.
+    """The account's proposal, its household holding still.
 
-    year: what the taxpayers have realised; it is left as it is. Raises DataError when the account
-    cannot be decided.
+    year: what the taxpayers have realised; it is left as it is. near: how it was decided when little
+    was otherwise: its multipliers are where the search starts, and it is taxed in the same way. Raises
+    DataError when the account cannot be decided.
     """
-    ends: list[tuple[Floats, bool]] = []
+    start = near.multipliers if near is not None and np.isfinite(near.multipliers).all() else None
+    expected = None if near is None else near.netted
+    ends: list[tuple[Floats, tuple[float, float] | None]] = []
 
     def solve(arrays: Market, problems: Problems) -> Solutions:
         answer = solve_batch(arrays, problems, start=start)
         multipliers = np.append(answer.factor_price[0], answer.cash_price[0])
-        ends.append((multipliers, len(problems.regime_constant) > 0))
+        by_year = len(problems.regime_constant) > 0
+        ends.append((multipliers, realised(problems, answer.sold) if by_year else None))
         return answer
 
-    made = decide([case], market, costs, versions, year.copy(), solve)
+    made = decide([case], market, costs, versions, year.copy(), solve, expected)
     remarks = tuple(one.message for one in made.exceptions)
     if not made.proposals:
         raise DataError(" ".join(remarks))
@@ -162,9 +169,7 @@ def what_if(
     Where it is netted by its taxpayer's year as it stands, it is so after the change: both are told by
     the same tax.
     """
-    costs = replace(costs, year_bps_min=0.0) if before.netted else costs
-    start = before.multipliers if np.isfinite(before.multipliers).all() else None
-    after = decide_alone(changed(case, change, market), market, costs, versions, year, start)
+    after = decide_alone(changed(case, change, market), market, costs, versions, year, before)
     return WhatIf(before=before, after=after)
 
 

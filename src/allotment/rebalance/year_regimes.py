@@ -43,11 +43,11 @@ class YearRegimes:
         g = self.at(short, long)
         return float(self.constant[g] + self.short_rate[g] * short + self.long_rate[g] * long)
 
-    def within(self, lowest: Floats, highest: Floats) -> YearRegimes:
-        """Those that trades between these gains (short, long, total) can reach, holding's first."""
+    def within(self, lowest: Floats, highest: Floats, first: int) -> YearRegimes:
+        """Those that trades between these gains (short, long, total) can reach, the number `first` first."""
         meets = (self.lower <= highest + _ROOM) & (self.upper >= lowest - _ROOM)
         kept = np.flatnonzero(meets.all(axis=1))
-        order = kept[np.argsort(kept != self.at(0.0, 0.0), kind="stable")]
+        order = kept[np.argsort(kept != first, kind="stable")]
         return YearRegimes(
             constant=self.constant[order],
             short_rate=self.short_rate[order],
@@ -93,15 +93,21 @@ def year_regimes(
     return regimes
 
 
-def reachable(regimes: YearRegimes, problem: Problems) -> YearRegimes:
-    """The regimes that sales of the problem's lots can reach."""
+def reachable(
+    regimes: YearRegimes, problem: Problems, expected: tuple[float, float] = (0.0, 0.0)
+) -> YearRegimes:
+    """The regimes that sales of the problem's lots can reach.
+
+    expected: net short- and long-term gain of sales like those to come, as `realised` gives them. Their
+    regime comes first: a good answer found early spares the search of others.
+    """
     gain = _gains(problem, problem.lot_weight)
     bounds = [
         [float(np.where(term, side, 0.0).sum()) for side in (np.minimum(gain, 0.0), np.maximum(gain, 0.0))]
         for term in (~problem.lot_is_long, problem.lot_is_long, np.ones(len(gain), np.bool_))
     ]
     lowest, highest = np.array(bounds).T
-    return regimes.within(lowest, highest)
+    return regimes.within(lowest, highest, regimes.at(*expected))
 
 
 def realised(problem: Problems, sold: Floats) -> tuple[float, float]:
