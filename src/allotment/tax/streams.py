@@ -99,8 +99,9 @@ def families(groups: IdenticalGroups, transactions: Transactions) -> Families:
     for a, b in sorted(pairs):
         left, right = find(a), find(b)
         root[max(left, right)] = min(left, right)
-    roots = np.array([find(i) for i in range(n)]) if pairs else root
-    _, family_ix = np.unique(roots, return_inverse=True)
+    while (root[root] != root).any():
+        root = root[root]
+    _, family_ix = np.unique(root, return_inverse=True)
     return Families(
         family_ix=family_ix.astype(np.int32),
         security_local=_rank_inside(family_ix, np.arange(n)),
@@ -112,16 +113,16 @@ def families(groups: IdenticalGroups, transactions: Transactions) -> Families:
 
 def _rank_inside(family_ix: Ints, member: Ints) -> Index:
     """For each security the rank of its `member` number among those of its family."""
-    keys = np.unique(np.stack([family_ix, member]), axis=1)
-    first = np.searchsorted(keys[0], np.arange(family_ix.max(initial=-1) + 1))
     width = int(member.max(initial=0)) + 1
-    at = np.searchsorted(keys[0] * width + keys[1], family_ix * width + member)
+    keys, at = np.unique(family_ix * width + member, return_inverse=True)
+    first = np.searchsorted(keys // width, np.arange(family_ix.max(initial=-1) + 1))
     return (at - first[family_ix]).astype(np.int32)
 
 
 def _distinct_inside(family_ix: Ints, member: Index) -> Index:
-    keys = np.unique(np.stack([family_ix, member.astype(np.int64)]), axis=1)
-    return np.bincount(keys[0], minlength=1).astype(np.int32)
+    width = int(member.max(initial=0)) + 1
+    keys = np.unique(family_ix * width + member.astype(np.int64))
+    return np.bincount(keys // width, minlength=1).astype(np.int32)
 
 
 def streams(transactions: Transactions, of: Families) -> Streams:
