@@ -45,7 +45,7 @@ def save_venues(firm: FirmStore, venues: Sequence[Venue]) -> int:
     return records.upsert(firm, "venue", venues, ["code"], _WRITER)
 
 
-_VENUES = sql.SQL("SELECT {} FROM venue ORDER BY code").format(records.columns(Venue))
+_VENUES = records.statement("SELECT {} FROM venue ORDER BY code", Venue)
 
 
 def load_venues(firm: FirmStore) -> dict[str, Venue]:
@@ -112,17 +112,14 @@ def load_accounts(firm: FirmStore, account_ids: Sequence[int] | Ints | None = No
     return tuple(firm.rows(Account, query))
 
 
-# The same text every time, so that the server plans each once a connection.
-_ACCOUNT = sql.SQL("SELECT {} FROM account WHERE code = %s").format(records.columns(Account))
-_MEMBERS = sql.SQL("SELECT {} FROM account WHERE household_id = %s ORDER BY account_id").format(
-    records.columns(Account)
+_ACCOUNT = records.statement("SELECT {} FROM account WHERE code = %s", Account)
+_MEMBERS = records.statement("SELECT {} FROM account WHERE household_id = %s ORDER BY account_id", Account)
+_TAXPAYERS = records.statement(
+    "SELECT {} FROM taxpayer WHERE household_id = %s ORDER BY taxpayer_id", Taxpayer
 )
-_TAXPAYERS = sql.SQL("SELECT {} FROM taxpayer WHERE household_id = %s ORDER BY taxpayer_id").format(
-    records.columns(Taxpayer)
+_SLEEVES = records.statement(
+    "SELECT {} FROM sleeve WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id, sleeve_id", Sleeve
 )
-_SLEEVES = sql.SQL(
-    "SELECT {} FROM sleeve WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id, sleeve_id"
-).format(records.columns(Sleeve))
 _MANDATES = sql.SQL(
     "SELECT DISTINCT ON (account_id) account_id, version, effective, requested_by, approved_by, body "
     "FROM mandate WHERE effective <= %s AND account_id = ANY(%s::bigint[]) ORDER BY account_id, version DESC"

@@ -58,6 +58,11 @@ def columns(record: type) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names(record)))
 
 
+def statement(text: str, record: type) -> sql.SQL:
+    """A statement over a record's columns, composed once; the server plans it once a connection."""
+    return sql.SQL(sql.SQL(text).format(columns(record)).as_string())
+
+
 def plain(value: Any) -> Any:
     """A value as the database takes it: of an enumeration its value, of a tuple a list."""
     if isinstance(value, Enum):

@@ -116,7 +116,7 @@ def _rank_inside(family_ix: Ints, member: Ints) -> Index:
     width = int(member.max(initial=0)) + 1
     keys, at = np.unique(family_ix * width + member, return_inverse=True)
     first = np.searchsorted(keys // width, np.arange(family_ix.max(initial=-1) + 1))
-    return (at - first[family_ix]).astype(np.int32)
+    return np.asarray(at - first[family_ix], np.int32)
 
 
 def _distinct_inside(family_ix: Ints, member: Index) -> Index:
