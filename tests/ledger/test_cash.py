@@ -45,12 +45,15 @@ def balances(book: EventWriter) -> dict[tuple[int, int], int]:
 def test_cash_moves_between_sleeves_and_accounts() -> None:
     book = EventWriter()
     book.write(EventKind.DEPOSIT, *OWN, date(2024, 1, 2), amount_cents=100_000)
-    book.write(
-        EventKind.SLEEVE_CASH, *OWN, date(2024, 1, 3), amount_cents=30_000, other_account_id=SATELLITE
-    )
+    book.write(EventKind.SLEEVE_CASH, *OWN, date(2024, 1, 3), amount_cents=30_000, other_account_id=SATELLITE)
     book.write(EventKind.CASH_TRANSFER, *OWN, date(2024, 1, 4), amount_cents=20_000, other_account_id=11)
     book.write(
-        EventKind.FEE, *OWN, date(2024, 1, 5), amount_cents=700, sleeve_id=SATELLITE, detail=FeeKind.MANAGEMENT
+        EventKind.FEE,
+        *OWN,
+        date(2024, 1, 5),
+        amount_cents=700,
+        sleeve_id=SATELLITE,
+        detail=FeeKind.MANAGEMENT,
     )
     assert balances(book) == {(0, 0): 50_000, (0, 1): 29_300, (1, 0): 20_000}
 

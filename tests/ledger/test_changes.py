@@ -6,12 +6,29 @@ from datetime import date
 
 import numpy as np
 
+from allotment.book.household import Account, AccountKind
 from allotment.ledger.changes import ChangedSales, changed_sales
-from allotment.ledger.events import EventKind
+from allotment.ledger.events import AccountTable, EventKind
 from allotment.ledger.fold import fold
 from allotment.ledger.sold import sold_by_year
 from allotment.ledger.write import EventWriter
-from tests.ledger.test_corrections import ACCOUNTS, GROUPS, OWN, SHARE, STOCK
+from allotment.tax.identical import IdenticalGroups
+
+OWN, STOCK, SHARE = (1, 10), 7, 10**9
+ACCOUNTS = AccountTable.of_accounts(
+    [
+        Account(
+            account_id=10,
+            code="own",
+            household_id=1,
+            taxpayer_id=1,
+            kind=AccountKind.TAXABLE,
+            venue_code="",
+            opened=date(2020, 1, 1),
+        )
+    ]
+)
+GROUPS = IdenticalGroups.alone(np.array([STOCK]))
 
 
 def changes(book: EventWriter, known: int) -> ChangedSales:

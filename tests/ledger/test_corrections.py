@@ -139,7 +139,9 @@ Trade = tuple[int, int, int, int]  # account, day of 2024, shares (negative: sol
     ),
     st.data(),
 )
-def test_books_with_mistakes_put_right_are_the_books_without(trades: list[Trade], data: st.DataObject) -> None:
+def test_books_with_mistakes_put_right_are_the_books_without(
+    trades: list[Trade], data: st.DataObject
+) -> None:
     """Written wrong and corrected, or written twice and reversed: the same money and the same lots."""
     right, wrong = EventWriter(), EventWriter()
     for place, (who, day, n, usd) in enumerate(trades):
@@ -166,9 +168,13 @@ def test_books_with_mistakes_put_right_are_the_books_without(trades: list[Trade]
         mine, theirs = getattr(one, view), getattr(other, view)
         for part, names in (
             ("lots", ("account_ix", "quantity_nano", "basis_cents", "acquired", "holding_from", "absorbed")),
-            ("disposals", ("account_ix", "day", "proceeds_cents", "gain_cents", "disallowed_cents", "long_term")),
+            (
+                "disposals",
+                ("account_ix", "day", "proceeds_cents", "gain_cents", "disallowed_cents", "long_term"),
+            ),
         ):
             for name in names:
                 assert (
-                    getattr(getattr(mine, part), name).tolist() == getattr(getattr(theirs, part), name).tolist()
+                    getattr(getattr(mine, part), name).tolist()
+                    == getattr(getattr(theirs, part), name).tolist()
                 )

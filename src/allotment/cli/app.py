@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import bench, db, importing, optimize, output, run, tax, what_if
+from allotment.cli import bench, db, importing, ledger, optimize, output, run, tax, what_if
 
 app = typer.Typer(
     name="allotment",
@@ -80,4 +80,5 @@ app.command("what-if")(what_if.what_if)
 app.command("frontier")(what_if.frontier)
 app.command("import")(importing.import_command)
 app.add_typer(db.app, name="db")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(tax.app, name="tax")

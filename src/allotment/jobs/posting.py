@@ -106,6 +106,16 @@ def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> R
     )
 
 
+def rebase(firm: FirmStore, advance: Advance) -> Posted:
+    """Derive every household by the rules of this program; which sales that changes."""
+    with firm.transaction():
+        households = Books(firm).household_ids
+        book_tables.lock_households(firm, households)
+        replaced = derive(firm, households, advance)
+        changes = changed_sales(replaced.before, replaced.after, event_tables.last_sequence(firm))
+        return Posted(n_new=0, changes=changes, filed=filed_tables.filed_among(firm, changes))
+
+
 class Books:
     """Folds households of a firm as its tables stand now, or as they were known."""
 

@@ -45,7 +45,7 @@ def verify(firm: FirmStore, household_ids: Sequence[int] | None, advance: Advanc
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         books = Books(firm)
         chosen = books.household_ids if household_ids is None else sorted(household_ids)
-        broken, n_postings, last_link = _check_chain(firm, advance) if household_ids is None else ((), 0, b"")
+        broken, n_postings, last_link = check_chain(firm, advance) if household_ids is None else ((), 0, b"")
         kinds: Counter[str] = Counter()
         different: list[tuple[int, str]] = []
         contradictions: list[str] = []
@@ -79,7 +79,7 @@ def _named_kinds(kinds: list[int]) -> dict[str, int]:
     return {EventKind(kind).name.lower(): count for kind, count in Counter(kinds).items()}
 
 
-def _check_chain(firm: FirmStore, advance: Advance) -> tuple[tuple[str, ...], int, bytes]:
+def check_chain(firm: FirmStore, advance: Advance) -> tuple[tuple[str, ...], int, bytes]:
     """What is wrong with the chain, the number of postings, and the last link."""
     postings = event_chain.load_postings(firm)
     broken: list[str] = []

@@ -99,6 +99,15 @@ def load_taxpayers(firm: FirmStore) -> tuple[Taxpayer, ...]:
     return tuple(firm.rows(Taxpayer, query))
 
 
+def find_taxpayer(firm: FirmStore, code: str) -> Taxpayer:
+    """The taxpayer of a code. Raises UsageError when there is none."""
+    query = sql.SQL("SELECT {} FROM taxpayer WHERE code = %s").format(records.columns(Taxpayer))
+    found = firm.rows(Taxpayer, query, [code])
+    if not found:
+        raise UsageError(f"there is no taxpayer {code!r} in firm {firm.firm}.")
+    return found[0]
+
+
 def save_accounts(firm: FirmStore, accounts: Sequence[Account]) -> int:
     """Insert or replace by id."""
     return records.upsert(firm, "account", accounts, ["account_id"], _WRITER)

@@ -125,6 +125,16 @@ def last_sequence_of(firm: FirmStore, household_id: int) -> int:
     return int(found[0])
 
 
+def household_of(firm: FirmStore, ledger_seq: int) -> int | None:
+    """The household of an event, None when there is no such event."""
+    found = (
+        firm.connection()
+        .execute("SELECT household_id FROM event WHERE ledger_seq = %s", [ledger_seq])
+        .fetchone()
+    )
+    return None if found is None else int(found[0])
+
+
 def accounts_with(firm: FirmStore, kind: EventKind) -> frozenset[int]:
     """Accounts that have an event of the kind."""
     found = firm.connection().execute("SELECT DISTINCT account_id FROM event WHERE kind = %s", [int(kind)])
