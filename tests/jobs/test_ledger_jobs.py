@@ -16,14 +16,24 @@ import pytest
 from allotment.errors import DataError, UsageError
 from allotment.jobs import proving
 from allotment.jobs.correcting import Right, correction, reversal
+from allotment.jobs.demo import store_book
 from allotment.jobs.past_books import known_sequence, past_books
 from allotment.jobs.posting import StaleBooksError, post, rebase
 from allotment.jobs.proof_folder import write_proof
 from allotment.jobs.rebuilding import rebuild_books, write_books
 from allotment.jobs.verification import verify
 from allotment.ledger.events import EventKind, Events
+from allotment.market.history import MarketHistory
 from allotment.settings import Settings
-from allotment.store import book_tables, event_chain, event_tables, filed_tables, state_tables
+from allotment.simulate.world.book import SampleBook
+from allotment.store import (
+    book_tables,
+    event_chain,
+    event_tables,
+    filed_tables,
+    market_tables,
+    state_tables,
+)
 from allotment.store.database import Store
 from allotment.store.session import FirmStore
 
@@ -36,6 +46,19 @@ def quiet(_what: str, _done: int, _total: int) -> None:
 def owner(settings: Settings) -> Iterator[Store]:
     with Store.open(settings) as store:
         yield store
+
+
+@pytest.fixture(scope="module")
+def books(owner: Store, sample_market: MarketHistory, sample_book: SampleBook) -> Iterator[FirmStore]:
+    """The sample book for tests that change nothing."""
+    owner.drop_firm("books")
+    owner.create_firm("books", market="market_books")
+    with owner.market("market_books") as writer:
+        market_tables.save_history(writer, sample_market)
+    with owner.firm("books") as firm:
+        store_book(firm, sample_book, quiet)
+        yield firm
+    owner.drop_firm("books")
 
 
 def first_event(firm: FirmStore, kind: EventKind) -> tuple[int, str]:
@@ -53,10 +76,10 @@ def first_event(firm: FirmStore, kind: EventKind) -> tuple[int, str]:
     return int(found[0]), str(found[1])
 
 
-def test_the_sample_book_is_what_its_events_say(sample_firm) -> None:
-    found = verify(sample_firm, None, quiet)
+def test_the_sample_book_is_what_its_events_say(books) -> None:
+    found = verify(books, None, quiet)
     assert found.is_clean
-    assert found.n_events == event_tables.last_sequence(sample_firm) == sum(found.events_by_kind.values())
+    assert found.n_events == event_tables.last_sequence(books) == sum(found.events_by_kind.values())
     assert found.n_postings == 1
 
 
@@ -118,19 +141,19 @@ def test_the_past_stays_as_it_was_known(sample_firm) -> None:
     assert verify(sample_firm, None, quiet).is_clean
 
 
-def test_a_day_shows_what_was_effective_by_then(sample_firm, sample_book) -> None:
+def test_a_day_shows_what_was_effective_by_then(books, sample_book) -> None:
     code = sample_book.accounts[0].code
-    opened = past_books(sample_firm, code, sample_book.accounts[0].opened, "")
-    later = past_books(sample_firm, code, None, "")
+    opened = past_books(books, code, sample_book.accounts[0].opened, "")
+    later = past_books(books, code, None, "")
     assert opened.state.taxpayer.disposals.day.shape[0] <= later.state.taxpayer.disposals.day.shape[0]
     days = opened.state.taxpayer.lots.acquired
     assert bool((days <= np.datetime64(sample_book.accounts[0].opened)).all())
 
 
 @pytest.mark.parametrize("text", ["yesterday", "12.5", "2024-13-01"])
-def test_a_moment_that_is_none_is_refused(sample_firm, text: str) -> None:
+def test_a_moment_that_is_none_is_refused(books, text: str) -> None:
     with pytest.raises(UsageError, match="neither a ledger sequence nor a time"):
-        known_sequence(sample_firm, text)
+        known_sequence(books, text)
 
 
 def test_a_reversed_sale_of_a_filed_year_is_flagged(sample_firm) -> None:
@@ -153,21 +176,21 @@ def test_a_reversed_sale_of_a_filed_year_is_flagged(sample_firm) -> None:
         post(sample_firm, reversal(sample_firm, sale), source="again", advance=quiet)
 
 
-def test_a_purchase_whose_shares_were_sold_by_name_cannot_be_withdrawn(sample_firm) -> None:
-    named = event_tables.load_events(sample_firm).named_event
+def test_a_purchase_whose_shares_were_sold_by_name_cannot_be_withdrawn(books) -> None:
+    named = event_tables.load_events(books).named_event
     kinds = dict(
-        sample_firm.connection()
+        books.connection()
         .execute("SELECT ledger_seq, kind FROM event WHERE ledger_seq = ANY(%s)", [named.tolist()])
         .fetchall()
     )
     bought = next(seq for seq in named.tolist() if kinds[seq] == EventKind.BUY)
-    known = event_tables.last_sequence(sample_firm)
-    hashes = state_tables.load_hashes(sample_firm)
+    known = event_tables.last_sequence(books)
+    hashes = state_tables.load_hashes(books)
     with pytest.raises(DataError, match="nothing was written"):
-        post(sample_firm, reversal(sample_firm, bought), source="test", advance=quiet)
-    assert event_tables.last_sequence(sample_firm) == known
-    assert state_tables.load_hashes(sample_firm) == hashes
-    assert verify(sample_firm, None, quiet).is_clean
+        post(books, reversal(books, bought), source="test", advance=quiet)
+    assert event_tables.last_sequence(books) == known
+    assert state_tables.load_hashes(books) == hashes
+    assert verify(books, None, quiet).is_clean
 
 
 def test_decisions_on_books_that_moved_on_are_refused(sample_firm) -> None:
@@ -199,39 +222,37 @@ def test_decisions_on_books_that_moved_on_are_refused(sample_firm) -> None:
         )
 
 
-def test_the_same_rules_change_nothing(sample_firm) -> None:
-    hashes = state_tables.load_hashes(sample_firm)
-    came = rebase(sample_firm, quiet)
+def test_the_same_rules_change_nothing(books) -> None:
+    hashes = state_tables.load_hashes(books)
+    came = rebase(books, quiet)
     assert len(came.changes) == 0
-    assert state_tables.load_hashes(sample_firm) == hashes
+    assert state_tables.load_hashes(books) == hashes
 
 
 def test_books_built_anew_in_another_firm_have_the_same_hashes(
-    sample_firm, settings: Settings, tmp_path: Path
+    books, settings: Settings, tmp_path: Path
 ) -> None:
-    written = write_books(sample_firm, tmp_path / "books", quiet)
-    assert written.n_events == event_tables.last_sequence(sample_firm)
+    written = write_books(books, tmp_path / "written", quiet)
+    assert written.n_events == event_tables.last_sequence(books)
     with Store.open(settings) as store:
         store.drop_firm("other")
-        store.create_firm("other", market="market_sample")
+        store.create_firm("other", market="market_books")
         with store.firm("other") as other:
-            assert rebuild_books(other, tmp_path / "books", quiet) == written.n_events
-            assert state_tables.load_hashes(other) == state_tables.load_hashes(sample_firm)
-            ours, theirs = verify(sample_firm, None, quiet), verify(other, None, quiet)
+            assert rebuild_books(other, tmp_path / "written", quiet) == written.n_events
+            assert state_tables.load_hashes(other) == state_tables.load_hashes(books)
+            ours, theirs = verify(books, None, quiet), verify(other, None, quiet)
             assert theirs.is_clean
             assert (theirs.state_hash, theirs.last_link) == (ours.state_hash, ours.last_link)
             with pytest.raises(DataError, match="has events already"):
-                rebuild_books(other, tmp_path / "books", quiet)
+                rebuild_books(other, tmp_path / "written", quiet)
         store.drop_firm("other")
 
 
-def test_a_folder_whose_events_were_changed_is_refused(
-    sample_firm, settings: Settings, tmp_path: Path
-) -> None:
+def test_a_folder_whose_events_were_changed_is_refused(books, settings: Settings, tmp_path: Path) -> None:
     import polars as pl
 
-    write_books(sample_firm, tmp_path / "books", quiet)
-    file = tmp_path / "books" / "events.parquet"
+    write_books(books, tmp_path / "written", quiet)
+    file = tmp_path / "written" / "events.parquet"
     pl.read_parquet(file).with_columns(
         pl.when(pl.col("ledger_seq") == 3)
         .then(pl.lit(1))
@@ -240,18 +261,18 @@ def test_a_folder_whose_events_were_changed_is_refused(
     ).write_parquet(file)
     with Store.open(settings) as store:
         store.drop_firm("other")
-        store.create_firm("other", market="market_sample")
+        store.create_firm("other", market="market_books")
         with store.firm("other") as other:
             with pytest.raises(DataError, match="does not hold"):
-                rebuild_books(other, tmp_path / "books", quiet)
+                rebuild_books(other, tmp_path / "written", quiet)
             assert event_tables.last_sequence(other) == 0
         store.drop_firm("other")
 
 
 @pytest.fixture
-def proof_folder(sample_firm, tmp_path: Path) -> Path:
-    sale, _ = first_event(sample_firm, EventKind.SELL)
-    write_proof(proving.prove(sample_firm, proving.Row(sale)), tmp_path / "proof")
+def proof_folder(books, tmp_path: Path) -> Path:
+    sale, _ = first_event(books, EventKind.SELL)
+    write_proof(proving.prove(books, proving.Row(sale)), tmp_path / "proof")
     return tmp_path / "proof"
 
 
@@ -265,11 +286,11 @@ def check(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_script_alone_confirms_a_proof(proof_folder: Path, sample_firm) -> None:
+def test_the_script_alone_confirms_a_proof(proof_folder: Path, books) -> None:
     done = check(proof_folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "holds" in done.stdout
-    kept = event_chain.load_postings(sample_firm)[-1].link.hex()
+    kept = event_chain.load_postings(books)[-1].link.hex()
     assert check(proof_folder, kept).returncode == 0
     assert check(proof_folder, "00" * 32).returncode == 1
 
@@ -300,19 +321,19 @@ def test_a_row_that_is_none_is_refused(text: str) -> None:
         proving.parse_row(text)
 
 
-def test_a_sale_that_is_not_there_has_no_proof(sample_firm) -> None:
+def test_a_sale_that_is_not_there_has_no_proof(books) -> None:
     with pytest.raises(UsageError, match="no event"):
-        proving.prove(sample_firm, proving.Row(10**9))
-    deposit, _ = first_event(sample_firm, EventKind.DEPOSIT)
+        proving.prove(books, proving.Row(10**9))
+    deposit, _ = first_event(books, EventKind.DEPOSIT)
     with pytest.raises(UsageError, match="closed no lot"):
-        proving.prove(sample_firm, proving.Row(deposit))
+        proving.prove(books, proving.Row(deposit))
 
 
-def test_nothing_put_right_is_no_correction(sample_firm) -> None:
-    deposit, _ = first_event(sample_firm, EventKind.DEPOSIT)
+def test_nothing_put_right_is_no_correction(books) -> None:
+    deposit, _ = first_event(books, EventKind.DEPOSIT)
     with pytest.raises(UsageError, match="nothing is put right"):
-        correction(sample_firm, deposit, Right())
+        correction(books, deposit, Right())
     with pytest.raises(UsageError, match="as decimals"):
-        correction(sample_firm, deposit, Right(amount="ten"))
+        correction(books, deposit, Right(amount="ten"))
     with pytest.raises(UsageError, match="no event"):
-        correction(sample_firm, 10**9, Right(amount="1"))
+        correction(books, 10**9, Right(amount="1"))
