@@ -70,7 +70,7 @@ def _deposit(firm, code: str, cents: int) -> None:
         quantity_nano=np.array([0]),
         effective=events.effective[-1:],
     )
-    assert event_tables.append_events(firm, new, source="test") == 1
+    assert event_tables.append_events(firm, new, source="test").n_new == 1
 
 
 def test_unasked_books_are_let_go(sample_firm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ after it anew; what changed of sales that were known before is reported.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,14 +19,15 @@ from allotment.errors import DataError
 from allotment.ledger.changes import ChangedSales, changed_sales
 from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.fold import BookState, fold
+from allotment.ledger.write import take
 from allotment.store import book_tables, event_tables, filed_tables, market_tables, state_tables
-from allotment.store.packed_state import pack_state
+from allotment.store.packed_state import PackedState, pack_state
 from allotment.store.session import FirmStore
 from allotment.store.state_tables import Replaced
 from allotment.tax import RULES_VERSION
 from allotment.tax.identical import IdenticalGroups
 
-_HOUSEHOLDS_AT_ONCE = 500
+_HOUSEHOLDS_AT_ONCE = 200
 _SHOWN = 20
 
 Advance = Callable[[str, int, int], None]
@@ -71,36 +73,42 @@ def post(
         households = np.unique(events.household_id)
         versions = book_tables.lock_households(firm, households)
         _refuse_stale(households.tolist(), versions.tolist(), read_at or {})
-        n_new = event_tables.append_events(firm, events, source=source, source_ids=source_ids)
-        if n_new == 0:
+        came = event_tables.append_events(firm, events, source=source, source_ids=source_ids)
+        if came.n_new == 0:
             return Posted(n_new=0, changes=_no_changes(), filed=())
-        known_until = event_tables.last_sequence(firm) - n_new
-        replaced = derive(firm, households.tolist(), advance)
+        known_until = event_tables.last_sequence(firm) - came.n_new
+        # What has no past need not be read again.
+        at_hand = came.events if not versions.any() else None
+        replaced = derive(firm, households.tolist(), advance, at_hand)
         changes = changed_sales(replaced.before, replaced.after, known_until)
-        return Posted(n_new=n_new, changes=changes, filed=filed_tables.filed_among(firm, changes))
+        return Posted(n_new=came.n_new, changes=changes, filed=filed_tables.filed_among(firm, changes))
 
 
-def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> Replaced:
+def derive(
+    firm: FirmStore, household_ids: Sequence[int], advance: Advance, at_hand: Events | None = None
+) -> Replaced:
     """Fold the households' events and store what follows; the sales of years that changed.
 
-    Raises DataError when events contradict one another.
+    at_hand: all events of the households; None: those that are stored. One part is folded while
+    the part before it is written. Raises DataError when events contradict one another.
     """
     version = event_tables.last_sequence(firm)
     books = Books(firm)
     replaced: list[Replaced] = []
-    household_ids = sorted(household_ids)
-    for start in range(0, len(household_ids), _HOUSEHOLDS_AT_ONCE):
-        part = household_ids[start : start + _HOUSEHOLDS_AT_ONCE]
-        state = books.fold(part)
-        if state.problems:
-            shown = "\n  ".join(str(problem) for problem in state.problems[:_SHOWN])
-            raise DataError(
-                f"{len(state.problems)} event(s) contradict the books; nothing was written:\n  {shown}"
-            )
-        replaced.append(
-            state_tables.write_state(firm, pack_state(state), version=version, rules_version=RULES_VERSION)
-        )
-        advance("deriving lots", min(start + len(part), len(household_ids)), len(household_ids))
+    ids = sorted(household_ids)
+    parts = [ids[start : start + _HOUSEHOLDS_AT_ONCE] for start in range(0, len(ids), _HOUSEHOLDS_AT_ONCE)]
+    with ThreadPoolExecutor(1) as beside:
+        waiting: list[Future[PackedState]] = []
+        for at in range(len(parts) + 1):
+            if at < len(parts):
+                events = books.events(parts[at]) if at_hand is None else _of(at_hand, parts[at])
+                waiting.append(beside.submit(_derived, books, events, parts[at]))
+            if at > 0:
+                state = waiting.pop(0).result()
+                replaced.append(
+                    state_tables.write_state(firm, state, version=version, rules_version=RULES_VERSION)
+                )
+                advance("deriving lots", sum(map(len, parts[:at])), len(ids))
     return Replaced(
         before=_joined([one.before for one in replaced]), after=_joined([one.after for one in replaced])
     )
@@ -114,6 +122,21 @@ def rebase(firm: FirmStore, advance: Advance) -> Posted:
         replaced = derive(firm, households, advance)
         changes = changed_sales(replaced.before, replaced.after, event_tables.last_sequence(firm))
         return Posted(n_new=0, changes=changes, filed=filed_tables.filed_among(firm, changes))
+
+
+def _derived(books: Books, events: Events, household_ids: Sequence[int]) -> PackedState:
+    state = books.fold_events(events, household_ids)
+    if state.problems:
+        shown = "\n  ".join(str(problem) for problem in state.problems[:_SHOWN])
+        raise DataError(
+            f"{len(state.problems)} event(s) contradict the books; nothing was written:\n  {shown}"
+        )
+    return pack_state(state)
+
+
+def _of(events: Events, household_ids: Sequence[int]) -> Events:
+    mine = np.isin(events.household_id, np.array(household_ids, np.int64))
+    return events if mine.all() else take(events, mine)
 
 
 class Books:
@@ -139,10 +162,9 @@ class Books:
         own = {account.account_id for account in accounts}
         return AccountTable.of_accounts(accounts, self._venues, [s for s in self._sleeves if s[1] in own])
 
-    def fold(self, household_ids: Sequence[int]) -> BookState:
-        """Everything known of the households, folded."""
-        events = event_tables.load_events(self._firm, np.array(household_ids, np.int64))
-        return self.fold_events(events, household_ids)
+    def events(self, household_ids: Sequence[int]) -> Events:
+        """Everything known of the households."""
+        return event_tables.load_events(self._firm, np.array(household_ids, np.int64))
 
     def fold_events(self, events: Events, household_ids: Sequence[int]) -> BookState:
         """Some of the households' events, folded."""

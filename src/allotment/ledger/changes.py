@@ -22,6 +22,7 @@ _SUMMED = (
     "permanent_cents",
     "gain_cents",
 )
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,14 @@ def changed_sales(before: SoldRows, after: SoldRows, known_until: int) -> Change
     A sale that is gone was known; one that is there now and was not before is a change only if its
     event was known (what it closed is another lot now).
     """
-    keys, was = _summed(before)
-    other, now = _summed(after)
+    changed = _changed_events(before, after, known_until)
+    keys, was = _summed(before, changed)
+    other, now = _summed(after, changed)
     every, at = np.unique(np.concatenate([keys, other], axis=0), axis=0, return_inverse=True)
     figures = np.zeros((2, len(every), len(_SUMMED) + 1), np.int64)
     figures[0, at.ravel()[: len(keys)]] = was
     figures[1, at.ravel()[len(keys) :]] = now
-    differs = (figures[0] != figures[1]).any(axis=1) & (every[:, 2] <= known_until)
+    differs = (figures[0] != figures[1]).any(axis=1)
     found, old, new = every[differs], figures[0][differs], figures[1][differs]
     washes = np.isin(np.arange(len(_SUMMED) + 1), [3, 4, 5])  # disallowed, permanent, and so the gain
     return ChangedSales(
@@ -73,9 +75,27 @@ def changed_sales(before: SoldRows, after: SoldRows, known_until: int) -> Change
     )
 
 
-def _summed(rows: SoldRows) -> tuple[Ints, Ints]:
-    """Keys (n, 6): year, account, sale, lot, line, security; and figures (n, 7)."""
-    chosen = np.flatnonzero(rows.taxable == 1)
+def _changed_events(before: SoldRows, after: SoldRows, known_until: int) -> Ints:
+    """Sales known by then some of whose rows are in one of the two alone; most rows are in both."""
+    marks, events = [], []
+    for rows in (before, after):
+        chosen = np.flatnonzero((rows.taxable == 1) & (rows.event <= known_until))
+        mark = np.zeros(len(chosen), np.uint64)
+        for name in (*_SUMMED, "account_id", "event", "origin_event", "origin_line", "day", "long_term"):
+            mark *= _ODD  # distinct rows get distinct marks, but for one case in 2^64
+            mark += getattr(rows, name)[chosen].astype(np.int64).view(np.uint64)
+            mark ^= mark >> np.uint64(29)
+        marks.append(mark)
+        events.append(rows.event[chosen])
+    every, at = np.unique(np.concatenate(marks), return_inverse=True)
+    here = np.bincount(at[: len(marks[0])], minlength=len(every))
+    there = np.bincount(at[len(marks[0]) :], minlength=len(every))
+    return np.unique(np.concatenate(events)[(here != there)[at]])
+
+
+def _summed(rows: SoldRows, events: Ints) -> tuple[Ints, Ints]:
+    """Keys (n, 6): year, account, sale, lot, line, security; and figures (n, 7). Of some sales."""
+    chosen = np.flatnonzero((rows.taxable == 1) & np.isin(rows.event, events))
     keys = np.stack(
         [
             rows.day[chosen].astype("M8[Y]").astype(np.int64) + 1970,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -60,10 +61,18 @@ class _NamedLots:
 _NAMED = packed.layout_of(_NamedLots, 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What became of events that were handed in."""
+
+    n_new: int
+    events: Events  # the new ones, by the sequences that they are stored under
+
+
 def append_events(
     firm: FirmStore, events: Events, *, source: str, source_ids: Sequence[str] | None = None
-) -> int:
-    """Book events under the ledger's lock; returns how many were new.
+) -> Appended:
+    """Book events under the ledger's lock.
 
     `events.ledger_seq` is provisional: the batch gets the next sequences in that order. A named lot
     whose event is in the batch is renamed with it; any other must be stored already. An event is
@@ -75,11 +84,12 @@ def append_events(
     """
     n_events = len(events)
     if n_events == 0:
-        return 0
+        return Appended(n_new=0, events=events)
     order = np.argsort(events.ledger_seq, kind="stable")
     provisional = events.ledger_seq[order]
     assert np.all(np.diff(provisional) > 0)
-    keys = [str(one) for one in events.ledger_seq.tolist()] if source_ids is None else list(source_ids)
+    # Padded, so that they come in the order of the index.
+    keys = [f"{one:012d}" for one in events.ledger_seq.tolist()] if source_ids is None else list(source_ids)
     if len(set(keys)) != n_events:
         raise DataError(f"{source} has two events of the same id; nothing was written.")
     with firm.transaction() as connection:
@@ -92,19 +102,23 @@ def append_events(
         n_new = int(is_new.sum())
         sequence[is_new] = np.arange(first, first + n_new)
         if n_new == 0:
-            return 0
+            return Appended(n_new=0, events=take(events, np.zeros(0, np.int64)))
         places = _Places(provisional=provisional, sequence=sequence, first=first)
         renamed = replace(
             events,
             named_event=places.of(events.named_event, "name lots of"),
             reverses=places.of(events.reverses, "reverse"),
         )
-        _check_reversals(firm, take(renamed, order[is_new]))
+        fresh = order[is_new]
+        added = replace(take(renamed, fresh), ledger_seq=sequence[is_new])
+        _check_reversals(firm, added)
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
-        rows = _rows_of(renamed, order[is_new], sequence[is_new], source, [keys[i] for i in order[is_new]])
-        _copy_in(firm, rows)
-        event_chain.append(firm, event_chain.leaves(rows, firm.actor_id), first, source)
-    return n_new
+        rows = _rows_of(added, source, [keys[i] for i in fresh.tolist()])
+        with ThreadPoolExecutor(1) as beside:  # hashing while the server is busy
+            leaves = beside.submit(event_chain.leaves, rows, firm.actor_id)
+            _copy_in(firm, rows)
+            event_chain.append(firm, leaves.result(), first, source)
+    return Appended(n_new=n_new, events=added)
 
 
 def last_sequence(firm: FirmStore) -> int:
@@ -258,25 +272,22 @@ def _check_reversals(firm: FirmStore, events: Events) -> None:
         seen.add(seq)
 
 
-def _rows_of(
-    events: Events, rows: Ints, sequence: Ints, source: str, keys: Sequence[str]
-) -> event_chain.EventRows:
-    """The rows as they are stored; `keys` and `sequence` belong to `rows`."""
-    texts: list[str | None] = [None] * len(rows)
+def _rows_of(events: Events, source: str, keys: Sequence[str]) -> event_chain.EventRows:
+    """The rows as they are stored."""
+    texts: list[str | None] = [None] * len(events)
     if len(events.terms):
         distinct = _terms_texts(events.terms)
-        texts = [distinct[i] if i >= 0 else None for i in events.terms_ix[rows].tolist()]
+        texts = [distinct[i] if i >= 0 else None for i in events.terms_ix.tolist()]
     named = _NamedLots(
         event=events.named_event, line=events.named_line, quantity_nano=events.named_quantity_nano
     )
     return event_chain.EventRows(
-        columns={"ledger_seq": sequence, "reverses": events.reverses[rows]}
-        | {name: getattr(events, name)[rows] for name in _COLUMNS},
+        columns={name: getattr(events, name) for name in ("ledger_seq", "reverses", *_COLUMNS)},
         source=source,
         source_ids=list(keys),
         terms=texts,
-        lots=_blobs(events.lots, events.lots_start, _PAYLOAD, rows),
-        named_lots=_blobs(named, events.named_start, _NAMED, rows),
+        lots=_blobs(events.lots, events.lots_start, _PAYLOAD),
+        named_lots=_blobs(named, events.named_start, _NAMED),
     )
 
 
@@ -299,10 +310,10 @@ def _copy_in(firm: FirmStore, rows: event_chain.EventRows) -> None:
         ) from error
 
 
-def _blobs(columns: Any, starts: Ints, layout: packed.Layout, rows: Ints) -> Slices:
+def _blobs(columns: Any, starts: Ints, layout: packed.Layout) -> Slices:
     data, offsets = packed.pack(columns, starts, layout)
     lengths = np.where(np.diff(starts) > 0, np.diff(offsets), -1)
-    return Slices(data, offsets[:-1][rows], lengths[rows])
+    return Slices(data, offsets[:-1], lengths)
 
 
 def _terms_texts(terms: EventTerms) -> list[str]:

@@ -2,6 +2,8 @@
 
 ALTER TABLE event ADD COLUMN detail smallint NOT NULL DEFAULT 0;
 ALTER TABLE event ADD COLUMN currency text NOT NULL DEFAULT 'USD' CHECK (currency = 'USD');
+-- Checked once for a posting, under the ledger's lock: a foreign key would look at every row of a bulk load.
+ALTER TABLE event DROP CONSTRAINT event_reverses_fkey;
 CREATE UNIQUE INDEX event_reversed_once ON event (reverses) WHERE reverses IS NOT NULL;
 COMMENT ON COLUMN event.detail IS 'Of a fee: ledger.events.FeeKind; 1 where terms or basis are provisional.';
 COMMENT ON COLUMN event.reverses IS 'The event that this one withdraws or puts right; each is reversed once at most.';
