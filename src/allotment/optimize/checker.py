@@ -241,15 +241,15 @@ class _Names:
         p = self.p
         bottom, top = np.maximum(bottom, p.weight_min[i]), np.minimum(top, p.weight_max[i])
         out = np.flatnonzero((bottom <= 0) & (top >= -1e-12))
-        self._at(i[out], np.zeros(len(out)), (from_cost - slope * from_w)[out])
+        self._at(i[out], np.zeros(len(out)), (from_cost - slope * np.maximum(from_w, 0.0))[out])
         big = self.big_from[i]
         for x, y in ((bottom, np.minimum(top, big)), (np.maximum(bottom, big), top)):
             x = np.maximum(x, self.holding_min[i])
             at = np.flatnonzero(x <= y + 1e-12)
-            self._inside(i[at], x[at], y[at], (from_cost - slope * from_w)[at], slope[at])
+            self._inside(i[at], x[at], y[at], from_w[at], from_cost[at], slope[at])
 
-    def _inside(self, i: Any, x: Any, y: Any, cost: Any, slope: Any) -> None:
-        """The best weight from x to y where the trades cost `cost` + slope × weight."""
+    def _inside(self, i: Any, x: Any, y: Any, from_w: Any, from_cost: Any, slope: Any) -> None:
+        """The best weight from x to y on a line of this slope through (from_w, from_cost)."""
         p, held, step = self.p, self.p.held[i], self.p.step[i]
         tilt = self.q[i] + slope + self.charge[i, BIG] * (y > self.big_from[i]) - 2 * self.push[i] * held
         wanted = (self.d[i] * p.benchmark[i] - tilt) / (self.d[i] + 2 * self.push[i])
@@ -258,7 +258,8 @@ class _Names:
         below = held + np.floor((w - held) / np.where(whole, step, 1.0) + 1e-7) * step
         for spot in (np.where(whole, below, w), np.where(whole, below + step, w)):
             fits = np.flatnonzero(~whole | ((spot >= x - 1e-12) & (spot <= y + 1e-12)))
-            self._at(i[fits], spot[fits], (cost + slope * spot)[fits])
+            moved = np.minimum(np.maximum(spot, x), np.maximum(x, y)) - from_w  # dust is dear by weight
+            self._at(i[fits], spot[fits], (from_cost + slope * moved)[fits])
 
     def _sell(self, year: Any, cap: Any, washed: Any, fixed: Any) -> None:
         """Sales with at most `cap` of loss lots, whose price is `washed` higher, at a fixed cost (n,)."""
@@ -312,7 +313,7 @@ class _Names:
         charge = self.charge[i]
         each = np.divide(self.lot_charge[i], p.lot_weight, out=np.zeros(len(i)), where=p.lot_weight > 0)
         gain = charge[:, GAIN] + np.where(p.lot_is_long, charge[:, GAIN_LONG], charge[:, GAIN_SHORT])
-        rate = self.share[i] * (p.lot_tax + p.half_spread[i] + each + year)
+        rate = self.share[i] * (p.lot_tax + p.half_spread[i] + np.minimum(each, 1e300) + year)
         return rate + charge[:, TURNOVER] / 2 + gain * p.lot_gain + charge[:, TAX] * p.lot_tax
 
     def _buy(self, i: Any) -> None:
