@@ -254,6 +254,12 @@ def check_cash(proposal: Proposal, known: Known, relaxed: set[int], market: Mark
     weight = proposal.cash_after_cents / proposal.value_cents
     slack = 2 * len(t) / proposal.value_cents + 1e-6  # cents of rounding
     low, high = known.mandate.cash_weight_min, known.mandate.cash_weight_max
+    width = proposal.cash_weight_max - proposal.cash_weight_min
+    assert abs(width - (high - low) - proposal.cash_band_added) < 1e-12
+    if proposal.cash_band_added > 0.0:  # then it is as wide as one share of some name
+        low, high = proposal.cash_weight_min, proposal.cash_weight_max
+        share = np.array(list(price.values())) / 1e6 * known.venue.share_step_nano / 1e9
+        assert np.isclose(share, width * proposal.value_cents / 100, rtol=1e-9).any()
     assert low - slack <= weight <= high + slack, (
         f"account {proposal.account_id}: cash {weight:.4%} outside {low:.2%} to {high:.2%}"
     )

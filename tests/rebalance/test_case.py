@@ -123,6 +123,31 @@ def test_whole_shares_have_a_step_and_billionths_have_none(market, case) -> None
     assert not fine.problem.step.any()
 
 
+def test_whole_shares_widen_a_cash_band_that_none_could_meet(market, case) -> None:
+    """A share is 1 % of the account, the band half a percent: half of what is missing below, half above."""
+    narrow = {"cash_weight_min": 0.02, "cash_weight_max": 0.025}
+    made = prepare(case(lots_of(), 10_000, step_nano=10**9, mandate=narrow), market, CostPolicy())
+    assert made.problem.cash_min == pytest.approx([0.0175])
+    assert made.problem.cash_max == pytest.approx([0.0275])
+    assert made.cash_band_added == pytest.approx(0.005)
+    fine = prepare(case(lots_of(), 10_000, step_nano=1, mandate=narrow), market, CostPolicy())
+    assert (fine.problem.cash_max[0], fine.cash_band_added) == (0.025, 0.0)
+
+
+def test_cash_that_is_asked_for_is_raised_in_full_by_whole_shares(market, case) -> None:
+    """The band begins at nothing: it is widened upwards alone, then $1,000 are asked for."""
+    held = case(
+        lots_of((3, 100, 9_000, "2023-01-03")),
+        step_nano=10**9,
+        mandate={"cash_weight_min": 0.0, "cash_weight_max": 0.0},
+    )
+    asked = replace(held, purpose=Purpose(mode=Mode.RAISE_CASH, amount_usd=1_000.0))
+    made = prepare(asked, market, CostPolicy())
+    assert made.problem.cash_min == pytest.approx([0.1])
+    assert made.problem.cash_max == pytest.approx([0.11])
+    assert made.cash_band_added == pytest.approx(0.01)
+
+
 def test_a_holding_without_a_price_is_told(market, case) -> None:
     silent = replace(market, price_micros=np.where(market.security_ids == 3, 0, market.price_micros))
     with pytest.raises(DataError, match="S03"):

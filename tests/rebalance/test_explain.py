@@ -79,7 +79,8 @@ def proposal(made: Trades, **changes: object) -> Proposal:
         "account_id": 1, "asof": date(2025, 6, 30), "state": ProposalState.PROPOSED, "status": "solved",
         "mandate_version": 1, "model_version": "m", "engine_version": "e", "rules_version": "r",
         "inputs_hash": "i", "decision_hash": "d", "value_cents": 1_000_00, "cash_before_cents": 10_00,
-        "cash_after_cents": 210_00, "n_names_before": 2, "n_names_after": 2, "n_lots": 3,
+        "cash_after_cents": 210_00, "cash_weight_min": 0.0, "cash_weight_max": 0.01,
+        "cash_band_added": 0.0, "n_names_before": 2, "n_names_after": 2, "n_lots": 3,
         "drift_before": 0.25, "drift_after": 0.1, "tracking_error_before": 0.02, "tracking_error_after": 0.01,
         "gain_short_cents": -100_00, "gain_long_cents": 10_00, "loss_banked_cents": 100_00,
         "tax_cents": -28_00,
@@ -123,6 +124,13 @@ def test_doing_nothing_is_told_too() -> None:
 def test_a_holding_that_is_not_allowed_is_said() -> None:
     told = explain(proposal(trades(), hold_objective=float("inf")))
     assert any("no choice" in fact for fact in told.facts)
+
+
+def test_a_cash_band_widened_for_whole_shares_is_said() -> None:
+    told = explain(proposal(trades(), cash_weight_min=0.0, cash_weight_max=0.15, cash_band_added=0.14))
+    (said,) = [fact for fact in told.facts if "cheapest share" in fact]
+    assert said.endswith("cash from $0 to $150 counts as inside.")
+    assert not any("cheapest share" in fact for fact in explain(proposal(trades())).facts)
 
 
 def test_a_trade_says_what_it_changes_and_what_doing_without_it_costs() -> None:

@@ -262,6 +262,15 @@ def test_whole_shares_only(market, case) -> None:
     assert proposal.cash_after_cents >= 0
 
 
+def test_whole_shares_meet_a_cash_band_of_nothing_as_near_as_they_can(market, case) -> None:
+    """$12,050 and shares of $100: no purchases leave exactly nothing, and no exception is told."""
+    everything = {"cash_weight_min": 0.0, "cash_weight_max": 0.0}
+    proposal = only(decided(market, case(lots_of(), 12_050, step_nano=10**9, mandate=everything)))
+    assert proposal.cash_after_cents == 50_00
+    assert proposal.cash_weight_max == proposal.cash_band_added == pytest.approx(100 / 12_050)
+    assert proposal.status == "solved"
+
+
 def test_tax_saved_counts_what_the_client_has_realised(market, case) -> None:
     """A loss of $X saves short-rate tax against short gains, and only $3,000 of income without."""
     lots = index_lots(market, 1e6)

@@ -14,6 +14,7 @@ from allotment.book.lots import BasisState, Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.errors import DataError
+from allotment.optimize.cash_band import with_room_for_a_step
 from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Problems, make_problems
 from allotment.rebalance.lot_rules import chooses_lots, closing_order, may_be_sold
@@ -69,6 +70,7 @@ class Prepared:
     value_cents: int
     inputs_hash: str
     problem: Problems
+    cash_band_added: float  # weight by which the cash band is wider than asked, for whole shares
 
 
 def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Prepared:
@@ -86,7 +88,9 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
     held = value / max(total, 1)
     market_rows = np.flatnonzero((wanted.benchmark > 0.0) | (held > 0.0))
     priced = replace(priced, name=np.searchsorted(market_rows, lot_rows))
-    problem = _problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced)
+    asked = _problem(case, market, wanted, costs, market_rows, held[market_rows], total, priced)
+    # Before the purpose: cash that is to be raised is then raised in full, not less half a share.
+    problem = with_room_for_a_step(asked)
     return Prepared(
         case=case,
         wishes=wanted,
@@ -99,7 +103,12 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
         value_cents=total,
         inputs_hash=_inputs_hash(case, priced.lots, market, costs),
         problem=problem if case.purpose is None else with_purpose(problem, case.purpose),
+        cash_band_added=_width(problem) - _width(asked) if problem is not asked else 0.0,
     )
+
+
+def _width(problem: Problems) -> float:
+    return float(problem.cash_max[0] - problem.cash_min[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

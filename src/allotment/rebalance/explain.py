@@ -86,6 +86,14 @@ def _facts(p: Proposal) -> list[str]:
         f"{p.drift_before:.1%} of the account differs from the index, {p.drift_after:.1%} after the trades.",
         f"Cash goes from {_usd(cash_before)} to {_usd(cash_after)}.",
     ]
+    if p.cash_band_added > 0.0:
+        low, high = (
+            weight * p.value_cents / CENTS_PER_USD for weight in (p.cash_weight_min, p.cash_weight_max)
+        )
+        facts.append(
+            "The cash band is narrower than the cheapest share: "
+            f"cash from {_usd(low)} to {_usd(high)} counts as inside."
+        )
     if p.loss_banked_cents:
         facts.append(f"Losses of {_usd(p.loss_banked_cents / CENTS_PER_USD)} are realised.")
     if p.gain_short_cents or p.gain_long_cents:

@@ -76,6 +76,11 @@ class Proposal:
     value_cents: int
     cash_before_cents: int
     cash_after_cents: int
+    cash_weight_min: float  # band for cash after trading, as used
+    cash_weight_max: float
+    # How much wider it is than asked: a band narrower than the cheapest whole share is widened to that, half
+    # on each side but not below nothing (`optimize.cash_band`).
+    cash_band_added: float
     n_names_before: int
     n_names_after: int
     n_lots: int
