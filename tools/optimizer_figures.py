@@ -52,8 +52,8 @@ PEERS = {
     "cvxpy_factor_form": "cvxpy, factor form",
 }
 FORBIDDING = """What a public lot-level rebalancer does about wash sales is "solve, forbid buying what is sold
-at a loss, solve again": here by cvxpy with Clarabel, on the first accounts of two profiles, each solved alone,
-its trades priced by our kernels. With limits alone every loss is worth its sale and little is to be weighed;
+at a loss, solve again": here by cvxpy with Clarabel, on the first accounts of two profiles, each solved
+alone, its trades priced by our kernels. With limits alone every loss is worth its sale and little is weighed;
 once risk has a price, which side a name takes matters (`optimize/forbidding.py`)."""
 COSTS = ("objective", "lower_bound", "forbidding_objective")
 
