@@ -94,7 +94,7 @@ def forbidding_table(blocks: dict[str, Any]) -> list[str]:
     n_accounts = next(iter(blocks.values()))["accounts"]
     first = f"cost, bp of account value; {n_accounts} accounts"
     lines = [
-        f"| {first} | ours | no answer is below | theirs | theirs dearer by: mean | least | ours ms | theirs ms |",
+        f"| {first} | ours | no answer is below | theirs | dearer by: mean | least | ours ms | theirs ms |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, block in blocks.items():

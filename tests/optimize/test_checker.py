@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from allotment.optimize import SolveOptions, Status, solve_one
+from allotment.optimize import SolveOptions, Status, checker, solve_one
 from allotment.optimize.checker import judge
 from allotment.optimize.synthetic import PROFILE_A, synthetic_problems, synthetic_world
 from allotment.optimize.tangled import Feature, random_problem
+
+
+def test_the_judge_shares_no_code_with_what_it_judges() -> None:
+    """Its modules import one another, NumPy and two modules of the standard library."""
+    folder = Path(checker.__file__).parent
+    imported = {
+        name
+        for file in folder.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
+    }
+    others = {name for name in imported if not name.startswith(checker.__name__)}
+    assert others == {"__future__", "math", "numpy", "typing"}
 
 
 @pytest.fixture(scope="module")
