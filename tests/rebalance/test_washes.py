@@ -100,6 +100,30 @@ def test_a_priced_claim_costs_the_wait_or_the_whole_loss(market, case, kind, pri
     assert column(made, 1, "wash_cost") == pytest.approx(price / 100)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 40)), min_size=1, max_size=5), st.floats(0, 1))
+def test_one_price_for_all_claims_misprices_a_purchase_by_no_more_than_is_said(rows, part) -> None:
+    """Reg. §1.1091-1(c): the oldest claim first, share for share; the price is their mean."""
+    market = _small.small_market()
+    shares, losses = np.array(rows, np.float64).T
+    days = [f"2025-06-{day + 10}" for day in range(len(rows))]
+    open_ones = claims(*((0, 4, n, n * loss, day) for (n, loss), day in zip(rows, days, strict=True)))
+    state = wash_state(lots_of(), np.zeros(1, np.int32), open_ones, market.groups, ASOF)
+    n_groups = int(market.group_ix.max()) + 1
+    washes = GroupWashes.of_household(state, 0, n_groups, np.zeros(1, np.bool_))
+    ready = replace(_small.case_maker(market)(lots_of(), 1e5, mandate=TAXES), washes=washes)
+    made = prepare(ready, market, PRICED)
+    security = int(market.security_ids[market.group_ix == 4][0])
+    exposed = float(shares.sum())
+    bought = part * exposed
+    assert column(made, security, "wash_exposed") * 1_000 == pytest.approx(exposed)  # a share is 0.1 %
+    priced = column(made, security, "wash_cost") * 100 * bought
+    first = np.clip(bought - np.concatenate([[0.0], np.cumsum(shares)[:-1]]), 0.0, shares)
+    by_law = 0.24 * float(first @ losses)  # 24 cents of a dollar are lost by waiting
+    spread = 0.24 * float(losses.max() - losses.min())
+    assert abs(priced - by_law) <= bought * (exposed - bought) / exposed * spread + 1e-6
+
+
 @pytest.mark.parametrize(("in_ira", "share"), [(False, 0.24), (True, 0.40)])
 def test_priced_young_shares_cost_the_wait_or_the_whole_loss(market, case, in_ira, share) -> None:
     """A lot bought at $150 this spring is worth $100: half a dollar lost per dollar sold."""
