@@ -7,8 +7,8 @@ an IRA destroys it (Rev. Rul. 2008-5).
 The state of a group is shared by its names and by the accounts of the household. Each of them carries the
 whole of it, so that a wash may be priced twice but never forgotten. A claim's character is not known
 here: it counts as short-term, the dearer one.
-The law matches the first share bought with the oldest claim (Reg. §1.1091-1(c)). A name has one price
-for all: the mean over its group's claims by share. It is exact for a purchase that washes them all; one of x of
+The law matches the first share bought with the oldest claim (Reg. §1.1091-1(c)). A name has one price for
+all: the mean over its group's claims by share. It is exact for a purchase that washes them all; one of x of
 E exposed shares is mispriced by at most x (E − x) / E times the difference of the claims' prices per share, a
 quarter of E times that at worst. Loss sales against young shares have the price of the name's dearest lot,
 which is never too low.
