@@ -109,7 +109,7 @@ def _same_limits(_rng: np.random.Generator, market: Market, problem: Problems) -
 
 def _degenerate_lots(rng: np.random.Generator, market: Market, problem: Problems) -> tuple[Market, Problems]:
     """Some lots weigh next to nothing; the rest of their names cannot be sold."""
-    factor = rng.choice([0.0, 1e-300, 1e-15, 1e-6, 1.0], len(problem.lot_weight))
+    factor = rng.choice([0.0, 1e-300, 1e-15, 1e-9, 1e-6, 1e-3, 1.0], len(problem.lot_weight))
     return market, problem._replace(lot_weight=problem.lot_weight * factor)
 
 

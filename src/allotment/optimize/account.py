@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from allotment.compiled import hidden, kernel, part
+from allotment.compiled import hidden, inner, kernel, part
 from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault, regimes_are_sound
 from allotment.optimize.counts import climb, undo_counts
@@ -120,16 +120,31 @@ def _solve(
         solution.hold_risk[a] = solution.risk[a]
         solution.hold_feasible[a] = feasible
     best, bound, traded, solves = held, math.inf, False, 0
-    for case in range(max(1, shape.n_regimes)):
+    n_cases, cases = max(1, shape.n_regimes), solution.cases_from[j]
+    # Of several regimes all bounds come first: then the lowest is searched first, and only those below
+    # the best answer after it.
+    n_bounds = n_cases if n_cases > 1 else 0
+    lowest = 0
+    for turn in range(n_bounds + n_cases):
+        case = turn
+        if turn >= n_bounds > 0:
+            lowest = _lowest(solution, cases, n_cases) if turn == n_bounds else lowest
+            case = _after(lowest, turn - n_bounds)
+            if solution.case_bound[cases + case] >= best:
+                continue
         if shape.n_regimes:
             regime = shape.first_regime + case
             set_regime(shape, problem, work, regime)
             constant = problem.regime_constant[regime]
             shape = with_constants(shape, constant, constant)
-        found = _search(shape, work, market.loadings, options, start, best)
+        _start(shape, work, start)
+        if turn >= n_bounds > 0:
+            _go_on(shape, work, solution, cases + case)
+        known = best if turn >= n_bounds else -math.inf
+        found = _search(shape, work, market.loadings, options, known)
         solves += found.n_solves
-        bound = min(bound, found.bound)
-        _certify(shape, work, solution, solution.cases_from[j] + case, found.bound)
+        if turn < n_bounds or n_bounds == 0 or found.bound > solution.case_bound[cases + case]:
+            _certify(shape, work, solution, cases + case, found.bound)
         if not math.isfinite(found.cost):
             continue
         sell_lots(shape, work)
@@ -141,6 +156,8 @@ def _solve(
         if total < best:
             best, traded = total, True
             _keep_best(shape, work)
+    for case in range(n_cases):
+        bound = min(bound, solution.case_bound[cases + case])
     hold(problem, solution, j)
     if traded:
         copy_to(work.sold, work.best_sold, work.lots.start[shape.n])
@@ -148,6 +165,44 @@ def _solve(
     copy_to(work.multipliers.theta, work.best.theta if traded else work.answer.theta, shape.size)
     total, within = evaluate(shape, market, problem, work, solution, options, j)
     _report(shape, problem, work, solution, j, total, bound, within, solves, traded)
+
+
+@inner
+def _lowest(solution: Solutions, cases: int, n_cases: int) -> int:
+    """The case with the lowest bound."""
+    lowest = 0
+    for case in range(n_cases):
+        if solution.case_bound[cases + case] < solution.case_bound[cases + lowest]:
+            lowest = case
+    return lowest
+
+
+@inner
+def _after(first: int, place: int) -> int:
+    """The case at a place of the order that has one case first and the others as they stand."""
+    if place == 0:
+        return first
+    return place - 1 if place <= first else place
+
+
+@hidden
+def _start(shape: Shape, work: Workspace, start: Floats) -> None:
+    """Multipliers to begin with: prices of factors and cash, the same for every account."""
+    accounts, m = work.accounts, work.multipliers
+    m.theta[:] = 0.0
+    for a in range(shape.n_accounts):
+        accounts.risk_price[a] = accounts.own_risk_price[a]
+        for f in range(shape.k + 1):
+            m.theta[accounts.offset[a] + f] = accounts.share[a] * start[f]
+        accounts.kind_price[a, :] = 0.0
+
+
+@hidden
+def _go_on(shape: Shape, work: Workspace, solution: Solutions, case: int) -> None:
+    """The multipliers that proved a case's bound."""
+    first = solution.theta_from[case]
+    for r in range(shape.size):
+        work.multipliers.theta[r] = solution.theta[first + r]
 
 
 @hidden
@@ -159,18 +214,10 @@ def _keep_best(shape: Shape, work: Workspace) -> None:
 
 
 @part
-def _search(
-    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, start: Floats, known: float
-) -> Found:
-    """Search and round; the answer is left in work.answer. known: cost of an answer already found, at
-    which a bound is high enough."""
+def _search(shape: Shape, work: Workspace, table: Floats, options: SolveOptions, known: float) -> Found:
+    """Search and round, from the multipliers at work; the answer is left in work.answer. known: cost of an
+    answer already found, at which a regime's bound is high enough."""
     accounts, m, answer = work.accounts, work.multipliers, work.answer
-    m.theta[:] = 0.0
-    for a in range(shape.n_accounts):
-        accounts.risk_price[a] = accounts.own_risk_price[a]
-        for f in range(shape.k + 1):
-            m.theta[accounts.offset[a] + f] = accounts.share[a] * start[f]
-        accounts.kind_price[a, :] = 0.0
     rebuild(shape, work)
     start_limits(shape, work)
     copy_to(answer.bound_theta, m.theta, shape.size)
@@ -287,7 +334,7 @@ def _report(
     solves: int,
     traded: bool,
 ) -> None:
-    """Status, bound and the answer's multipliers."""
+    """Status, bound and the answer's multipliers. bound: with its margin."""
     accounts, m = work.accounts, work.multipliers
     answer = work.best if traded else work.answer
     first = problem.joint_from[j]
@@ -304,6 +351,6 @@ def _report(
             solution.factor_price[a, f] = m.theta[offset + f] / share
         solution.cash_price[a] = m.theta[offset + shape.k] / share
         # The answer itself proves that the optimum is not above it.
-        gap = max(0.0, total - (bound - _BOUND_MARGIN * (1.0 + abs(bound))))
+        gap = max(0.0, total - bound)
         solution.gap[a] = gap
         solution.lower_bound[a] = solution.objective[a] - gap

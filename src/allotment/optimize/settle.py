@@ -63,7 +63,7 @@ def _measure_trades(problem: Problems, solution: Solutions, a: int, out: Floats)
             out[TRADES] += 1.0
         if solution.weight[i] > 0.0:
             out[HOLDINGS] += 1.0
-        if solution.weight[i] > problem.big_from[a]:
+        if solution.weight[i] > problem.big_from[a] + DUST:  # a name brought to its edge is not above it
             out[BIG] += solution.weight[i]
     out[GAIN] = out[GAIN_LONG] + out[GAIN_SHORT]
 

@@ -12,7 +12,8 @@ from allotment.units import Bools, Codes, Floats, Index, Ints
 
 
 class Status(IntEnum):
-    """How an account's answer came out. The trades of every status are safe to look at."""
+    """How a problem's answer came out, the same for each of its accounts. The trades of every status are
+    safe to look at."""
 
     SOLVED = 0  # inside every limit; see `gap` for how far from optimal it can be
     RELAXED = 1  # cash, a row (by over 1e-7), a name's limit or the tracking error: see relaxations
@@ -41,8 +42,10 @@ class Solutions(NamedTuple):
     objective = risk + tax + year_tax + cost + wash − utility + relaxation, for the trades given
     here. No choice of trades costs less than `lower_bound`; gap = objective − lower_bound ≥ 0.
     What accounts of one problem share (the year's tax, rows of all, the gap) stands with each of
-    them, as a fraction of the value of all. EMPTY, INVALID: all terms, bounds and prices are NaN,
-    weights are those held.
+    them, as a fraction of the value of all. `status`, `hold_feasible` and `n_solves` are of the problem,
+    too: an account is RELAXED when another of its household had to relax something; whose it was, the
+    relaxations tell (`rebalance.outcomes.each_alone` makes a status for each account of them).
+    EMPTY, INVALID: all terms, bounds and prices are NaN, weights are those held.
     """
 
     # Per account: shape A.
@@ -60,13 +63,13 @@ class Solutions(NamedTuple):
     gap: Floats
     hold_objective: Floats  # the same sum for doing nothing, relaxations priced
     hold_risk: Floats
-    hold_feasible: Bools  # doing nothing keeps the cash band, all rows and all name limits
+    hold_feasible: Bools  # doing nothing keeps cash bands, rows and limits in all accounts of the problem
     tracking_error: Floats  # annual
     cash_after: Floats
     cash_relaxation: Floats  # cash after minus the nearest end of its band: 0 inside it
     limit_relaxation: Floats  # Σ over names of the weight outside weight_min, weight_max
     te_relaxation: Floats  # half variance beyond the limit of tracking error
-    n_solves: Index  # branch choices tried
+    n_solves: Index  # branch choices tried, over all regimes
 
     # The answer's multipliers: marginal prices, at which its trades were found.
     risk_multiplier: Floats  # (A,) κ, that of a tracking-error limit included

@@ -91,5 +91,6 @@ def _account_cost(
     cost += options.limit_price * np.sum(excess(x, p.weight_min[mine], p.weight_max[mine]))
     long = p.lot_is_long[lots]
     short_gain, long_gain = np.sum((wt * s)[~long]), np.sum((wt * s)[long])
+    big = x[x > p.big_from[a] + 1e-12].sum()  # sums of trades are rounded
     counts = [0, (out + b).sum() / 2, short_gain, long_gain, short_gain + long_gain, tax @ s]
-    return float(cost), te2, np.array([*counts, traded.sum(), np.sum(x > 0), x[x > p.big_from[a]].sum()])
+    return float(cost), te2, np.array([*counts, traded.sum(), np.sum(x > 0), big])
