@@ -49,8 +49,13 @@ class Lot:
         self.acq, self.hp, self.purchased, self.purchase = day, day, day, key
         self.absorbed = False
         self.proceeds = 0
-        self.birth = 0
+        self.birth = self.since = 0
         self.row: dict[str, Any] = {}  # of the sale, once sold
+
+    def of_one_purchase(self) -> tuple[Any, ...]:
+        """Its place among shares of one purchase and holding period: what replaced no loss first, then
+        in the order in which they came to stand as they do."""
+        return self.absorbed, self.since, self.birth
 
     def cut(self, qty: int) -> Lot:
         """The part of `qty`; what rounding leaves stays here."""
@@ -111,15 +116,18 @@ class Household:
             return account == other.account and symbol == other.symbol
         return self.same(symbol, other.symbol)
 
-    def add(self, lot: Lot) -> Lot:
-        lot.birth = self.births
+    def count(self) -> int:
         self.births += 1
+        return self.births
+
+    def add(self, lot: Lot) -> Lot:
+        lot.birth = lot.since = self.count()
         self.lots.append(lot)
         return lot
 
     def held(self, account: str, symbol: str) -> list[Lot]:
         lots = [lot for lot in self.lots if lot.account == account and lot.symbol == symbol]
-        return sorted(lots, key=lambda lot: (lot.acq, lot.key, lot.hp, lot.birth))
+        return sorted(lots, key=lambda lot: (lot.acq, lot.key, lot.hp, *lot.of_one_purchase()))
 
     def is_lost(self, seller: str, buyer: str) -> bool:
         if self.accounts[buyer][1] == "ira":
@@ -192,8 +200,7 @@ class Household:
             self.lots.remove(lot)
             return lot
         new = lot.cut(qty)
-        new.birth = self.births
-        self.births += 1
+        new.birth = self.count()
         return new
 
     def named(self, entry: dict[str, Any], account: str, keys: dict[str, int], symbol: str) -> list[Lot]:
@@ -201,7 +208,7 @@ class Household:
         for name, quantity in entry["lots"]:
             left = nano(quantity)
             lots = [lot for lot in self.held(account, symbol) if lot.key == keys[name]]
-            for lot in sorted(lots, key=lambda lot: (lot.acq, lot.hp, lot.birth)):
+            for lot in sorted(lots, key=lambda lot: (lot.acq, lot.hp, *lot.of_one_purchase())):
                 if left:
                     here = min(left, lot.qty)
                     closed.append(self.close(lot, here))
@@ -238,7 +245,9 @@ class Household:
         return row
 
     def sell(self, pieces: list[Lot], sale: int, day: date, amount: int) -> None:
-        pieces.sort(key=lambda piece: (piece.acq, piece.hp, piece.key, piece.birth))
+        pieces.sort(key=in_order_of_loss)
+        for piece in pieces:
+            piece.since = self.count()
         left = sum(piece.qty for piece in pieces)
         for piece in pieces:
             piece.proceeds = share(amount, piece.qty, left)
@@ -271,7 +280,10 @@ class Household:
             ]
             if not candidates:
                 break
-            best = min(candidates, key=lambda lot: (lot.purchased, lot.key, id(lot) not in kept, lot.birth))
+            best = min(
+                candidates,
+                key=lambda lot: (lot.purchased, lot.key, id(lot) not in kept, *lot.of_one_purchase()),
+            )
             sold = self.converted(best.qty, best.symbol, piece.symbol)
             qty = best.qty
             if sold > piece.qty:
@@ -281,8 +293,7 @@ class Household:
             part = best
             if qty < best.qty:
                 part = best.cut(qty)
-                part.birth = self.births
-                self.births += 1
+                part.birth = self.count()
                 if best.row:
                     part.row = self.part_of_row(best.row, qty, best.qty + qty)
                 else:
@@ -324,7 +335,7 @@ class Household:
 
     def absorb(self, lot: Lot, row: dict[str, Any], loss: int, sold: int, day: date) -> None:
         """`sold`: shares of the loss that those of `lot` replace, found on `day`."""
-        lot.absorbed = True
+        lot.absorbed, lot.since = True, self.count()
         at = (row["sale"], row["lot"], row["account"], lot.key, lot.account, lot.symbol, day)
         self.links.append(((*at, self.is_lost(row["account"], lot.account)), [lot.qty, sold, loss]))
         if self.is_lost(row["account"], lot.account):
@@ -336,8 +347,7 @@ class Household:
 
     def purchase(self, lot: Lot, day: date) -> None:
         """A new lot first washes the open claims, oldest first."""
-        lot.birth = self.births
-        self.births += 1
+        lot.birth = lot.since = self.count()
         for row in list(self.claims):
             if (
                 row["purchase"] == lot.purchase
@@ -365,8 +375,7 @@ class Household:
             part = lot
             if qty < lot.qty:
                 part = lot.cut(qty)
-                part.birth = self.births
-                self.births += 1
+                part.birth = self.count()
             loss = max(0, matched["basis"] - matched["proceeds"])
             matched["disallowed"] += loss
             self.absorb(part, matched, loss, sold, day)
@@ -531,7 +540,7 @@ class Household:
             if qty < lot.qty:
                 lot = lot.cut(qty)
                 self.add(lot)
-            lot.hp = day
+            lot.hp, lot.since = day, self.count()
             qty -= lot.qty
 
     # -- corporate actions --------------------------------------------------------------------
@@ -745,12 +754,12 @@ class Household:
         if kind == "sell":
             self.sell(closed, key, day, cents(entry["amount"]))
         elif kind == "transfer":
-            for lot in closed:
-                lot.account = entry["to"]
+            for lot in sorted(closed, key=in_order_of_loss):
+                lot.account, lot.since = entry["to"], self.count()
                 self.lots.append(lot)
         elif kind == "split_off":
             new, _, old = entry["ratio"].partition(":")
-            closed.sort(key=lambda lot: (lot.acq, lot.hp, lot.key, lot.birth))
+            closed.sort(key=in_order_of_loss)
             for lot, received in zip(
                 closed, self.scaled(closed, Fraction(new) / Fraction(old or "1")), strict=True
             ):
@@ -766,7 +775,7 @@ class Household:
         given = entry["rights"] if is_right else entry["option"]
         method, price = self.says("lot_method", "fifo"), Fraction(cents(entry["amount"]), qty)
         closed = self.relieve(account, given, qty, method, price, day)
-        closed.sort(key=lambda piece: (piece.acq, piece.hp, piece.key, piece.birth))
+        closed.sort(key=in_order_of_loss)
         amount, left = cents(entry["amount"]), sum(lot.qty for lot in closed)
         for lot in closed:
             paid = share(amount, lot.qty, left)
@@ -800,6 +809,11 @@ RANKS: dict[str, Callable[[Fraction, Fraction, bool], Any]] = {
         -cost if gain > 0 and not is_long else cost,
     ),
 }
+def in_order_of_loss(piece: Lot) -> tuple[Any, ...]:
+    """Reg. §1.1091-1(b), for the shares that one order closes."""
+    return piece.acq, piece.hp, piece.key, *piece.of_one_purchase()
+
+
 # What a row's parts share.
 PARTED = ("qty", "proceeds", "basis", "disallowed", "permanent", "open")
 

@@ -257,6 +257,18 @@ def _exercise(b: Books, f: Facts, t: Rows, r: int) -> None:
 
 
 @inner
+def _fill_before(t: Rows, r: int) -> int:
+    """The row before that is of the same order, account, security, kind and day; −1 for none."""
+    at = r - 1 if t.order[r] > 0 else -1
+    while at >= 0 and t.day[at] == t.day[r]:
+        is_same = t.order[at] == t.order[r] and t.account[at] == t.account[r]
+        if is_same and t.security[at] == t.security[r] and t.kind[at] == t.kind[r]:
+            return int(at)
+        at -= 1
+    return -1
+
+
+@inner
 def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
     """Shares come in, bought or with their history."""
     there = b.held[c.list_of(f, t.account[r], t.security[r])]
@@ -280,6 +292,9 @@ def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
             history[5],
             history[6],
         )
+    before = _fill_before(t, r)
+    if before >= 0:
+        b.first_fill[r] = b.first_fill[before]
     bring(b, f, p, r, t.order[r], t.day[r])
 
 
@@ -295,7 +310,12 @@ def _go_short(b: Books, f: Facts, t: Rows, r: int) -> None:
     elif t.kind[r] == _SHORT_SELL:
         p = buy(b, account, t.sleeve[r], security, quantity, amount, t.day[r])
         b.piece[p, c.ORIGIN], b.piece[p, c.PURCHASE_ID] = r, t.order[r]
-        open_short(b, f, p, account, security, t.day[r])
+        earlier = 0
+        before = _fill_before(t, r)
+        while before >= 0:
+            earlier += t.quantity[before]
+            before = _fill_before(t, before)
+        open_short(b, f, p, account, security, t.day[r], earlier)
     elif quantity > there:
         c.report(b, r, _NOT_SHORT, quantity, there)
     else:
@@ -343,6 +363,7 @@ def _split_off(b: Books, f: Facts, t: Rows, r: int) -> None:
 def apply(b: Books, f: Facts, t: Rows, r: int) -> None:
     """One transaction."""
     kind = t.kind[r]
+    b.first_fill[r] = r
     if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT, _OPTION_BUY):
         _enter(b, f, t, r)
     elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT, _IRA_DISTRIBUTION):

@@ -33,6 +33,7 @@ from allotment.tax.pieces import (
     displace_young,
     part,
     place,
+    stands_apart,
 )
 from allotment.tax.wash_sale import wash_open_claims
 
@@ -55,6 +56,7 @@ def exercise_taken(
     while p >= 0:
         following = piece[p, NEXT]
         displace_young(b, f, p)
+        stands_apart(b, p)
         paid = part(left, piece[p, QUANTITY], quantity_left)
         left -= paid
         quantity_left -= piece[p, QUANTITY]

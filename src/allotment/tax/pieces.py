@@ -30,7 +30,8 @@ ACCOUNT, SECURITY, QUANTITY, BASIS, LOSS_BASIS = 0, 1, 2, 3, 4
 ACQUIRED, HOLDING, PURCHASED, PURCHASE_ID, ORIGIN, BIRTH = 5, 6, 7, 8, 9, 10
 ABSORBED, COVERED, BASIS_STATE, SLEEVE, STATUS, PROCEEDS = 11, 12, 13, 14, 15, 16
 PREV, NEXT, CHAIN_NEXT, YOUNG_PREV, YOUNG_NEXT, IS_YOUNG, SOLD_ROW = 17, 18, 19, 20, 21, 22, 23
-N_PIECE_COLUMNS = 24
+SINCE = 24  # counts up whenever shares come to stand otherwise than others of their purchase
+N_PIECE_COLUMNS = 25
 
 # Values of STATUS
 OPEN, TAKEN, SOLD, SHORT = 0, 1, 2, 3
@@ -85,6 +86,7 @@ class Books(NamedTuple):
     group: Matrix
     scaled: Matrix  # (securities of the stream, 2): day and account that last scaled open claims
     first_piece: Ints  # (n_transactions,) first piece of the lot that a row made
+    first_fill: Ints  # (n_transactions,) row of the first fill of the purchase that a row is of
     flow: Matrix
 
 
@@ -129,9 +131,16 @@ def new_piece(b: Books) -> int:
         p = b.counts[N_PIECES]
         b.counts[N_PIECES] += 1
     b.counts[LIVE] += 1
-    b.piece[p, BIRTH] = b.counts[BIRTHS]
+    b.piece[p, BIRTH], b.piece[p, SINCE] = b.counts[BIRTHS], b.counts[BIRTHS]
     b.counts[BIRTHS] += 1
     return int(p)
+
+
+@inner
+def stands_apart(b: Books, p: int) -> None:
+    """Shares of p are from now on told from others of their purchase, after all that were before."""
+    b.piece[p, SINCE] = b.counts[BIRTHS]
+    b.counts[BIRTHS] += 1
 
 
 @inner
@@ -143,16 +152,34 @@ def free_piece(b: Books, p: int) -> None:
 
 
 @inner
+def purchase_row(b: Books, p: int) -> int:
+    """The row of the purchase that made p, however many fills it took."""
+    return int(b.first_fill[b.piece[p, ORIGIN]])
+
+
+@inner
+def stood_apart_before(b: Books, p: int, q: int) -> bool:
+    """Order of shares of one purchase with one holding period: what replaced no loss, then what
+    replaced the first; fills are not told apart but by their birth."""
+    piece = b.piece
+    if piece[p, ABSORBED] != piece[q, ABSORBED]:
+        return bool(piece[p, ABSORBED] < piece[q, ABSORBED])
+    if piece[p, SINCE] != piece[q, SINCE]:
+        return bool(piece[p, SINCE] < piece[q, SINCE])
+    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+
+
+@inner
 def comes_before(b: Books, p: int, q: int) -> bool:
-    """Order of acquisition: day, then transaction, then holding period, then birth."""
+    """Order of acquisition: day, then purchase, then holding period, then `stood_apart_before`."""
     piece = b.piece
     if piece[p, ACQUIRED] != piece[q, ACQUIRED]:
         return bool(piece[p, ACQUIRED] < piece[q, ACQUIRED])
-    if piece[p, ORIGIN] != piece[q, ORIGIN]:
-        return bool(piece[p, ORIGIN] < piece[q, ORIGIN])
+    if purchase_row(b, p) != purchase_row(b, q):
+        return purchase_row(b, p) < purchase_row(b, q)
     if piece[p, HOLDING] != piece[q, HOLDING]:
         return bool(piece[p, HOLDING] < piece[q, HOLDING])
-    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+    return stood_apart_before(b, p, q)
 
 
 @inner
@@ -221,11 +248,11 @@ def _replaces_before(b: Books, p: int, q: int) -> bool:
     if piece[p, PURCHASED] != piece[q, PURCHASED]:
         return bool(piece[p, PURCHASED] < piece[q, PURCHASED])
     if piece[p, PURCHASE_ID] != piece[q, PURCHASE_ID]:
-        return bool(piece[p, ORIGIN] < piece[q, ORIGIN])
+        return purchase_row(b, p) < purchase_row(b, q)
     is_kept, other_is_kept = piece[p, STATUS] == OPEN, piece[q, STATUS] == OPEN
     if is_kept != other_is_kept:
         return bool(is_kept)
-    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+    return stood_apart_before(b, p, q)
 
 
 @inner

@@ -19,13 +19,11 @@ from allotment.tax.pieces import (
     ACQUIRED,
     BASIS,
     BASIS_STATE,
-    BIRTH,
     CHAIN_NEXT,
     HOLDING,
     IS_YOUNG,
     LOSS_BASIS,
     NEXT,
-    ORIGIN,
     PREV,
     QUANTITY,
     SECURITY,
@@ -40,7 +38,9 @@ from allotment.tax.pieces import (
     list_of,
     part,
     place_young,
+    purchase_row,
     split_off,
+    stood_apart_before,
     unchain,
 )
 from allotment.tax.transactions import LotMethod
@@ -68,9 +68,9 @@ def _taken_before(b: Books, p: int, q: int) -> bool:
         return bool(piece[p, ACQUIRED] < piece[q, ACQUIRED])
     if piece[p, HOLDING] != piece[q, HOLDING]:
         return bool(piece[p, HOLDING] < piece[q, HOLDING])
-    if piece[p, ORIGIN] != piece[q, ORIGIN]:
-        return bool(piece[p, ORIGIN] < piece[q, ORIGIN])
-    return bool(piece[p, BIRTH] < piece[q, BIRTH])
+    if purchase_row(b, p) != purchase_row(b, q):
+        return purchase_row(b, p) < purchase_row(b, q)
+    return stood_apart_before(b, p, q)
 
 
 @inner

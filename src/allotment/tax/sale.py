@@ -34,6 +34,7 @@ from allotment.tax.pieces import (
     part,
     place,
     place_young,
+    stands_apart,
 )
 from allotment.tax.wash_sale import forget_old, open_claim, wash_with_held
 
@@ -63,6 +64,7 @@ def _stand_back(b: Books, f: Facts) -> None:
     while p >= 0:
         if b.piece[p, IS_YOUNG] == 1:
             displace_young(b, f, p)
+            stands_apart(b, p)
             place_young(b, f, p)
         p = b.piece[p, NEXT]
 
@@ -107,7 +109,12 @@ def move_taken(b: Books, f: Facts, account: int) -> None:
         b.flow[f.taxable[piece[p, ACCOUNT]], F_GIVEN] += piece[p, BASIS]
         b.flow[f.taxable[account], F_RECEIVED] += piece[p, BASIS]
         piece[p, ACCOUNT] = account
+        is_young = piece[p, IS_YOUNG] == 1
+        displace_young(b, f, p)
+        stands_apart(b, p)
         place(b, f, p)
+        if is_young:
+            place_young(b, f, p)
         chain(b, p)
         p = following
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE

@@ -26,7 +26,6 @@ from allotment.tax.pieces import (
     NEXT,
     NONE,
     PREV,
-    PURCHASE_ID,
     QUANTITY,
     SHORT,
     STATUS,
@@ -36,11 +35,13 @@ from allotment.tax.pieces import (
     Facts,
     chain,
     displace,
+    displace_young,
     free_piece,
     list_of,
     place,
     place_young,
     split_off,
+    stands_apart,
 )
 from allotment.tax.relief import insert_taken
 from allotment.tax.sale import share_out
@@ -64,25 +65,13 @@ def _held_long(b: Books, f: Facts, security: int, day: int) -> int:
 
 
 @inner
-def _shorted(b: Books, x: int, order: int) -> int:
-    """Shares of list x that the fills of `order` before have sold short."""
-    total = 0
-    p = b.head[x]
-    while p >= 0:
-        if b.piece[p, PURCHASE_ID] == order:
-            total += b.piece[p, QUANTITY]
-        p = b.piece[p, NEXT]
-    return total
-
-
-@inner
-def open_short(b: Books, f: Facts, p: int, account: int, security: int, day: int) -> None:
-    """Enter the short p, whose `BASIS` is its proceeds. ABSORBED marks shares whose loss would
-    be long-term (§1233(d))."""
+def open_short(b: Books, f: Facts, p: int, account: int, security: int, day: int, earlier: int) -> None:
+    """Enter the short p, whose `BASIS` is its proceeds, behind the fills of its order that sold
+    `earlier` shares. ABSORBED marks shares whose loss would be long-term (§1233(d))."""
     x = short_list_of(f, account, security)
     b.piece[p, STATUS] = SHORT
     forget_closings(b, f.group_local[security], day)
-    old = _held_long(b, f, security, day) - _shorted(b, x, b.piece[p, PURCHASE_ID])
+    old = _held_long(b, f, security, day) - earlier
     if old >= b.piece[p, QUANTITY]:
         b.piece[p, ABSORBED] = 1
     elif old > 0:
@@ -113,12 +102,15 @@ def _start_anew(b: Books, f: Facts, security: int, quantity: int, shorted: int, 
             return
         displace(b, f, best)
         p = best
+        is_young = b.piece[best, IS_YOUNG] == 1
         if left < b.piece[best, QUANTITY]:
             p = split_off(b, best, left)
-            if b.piece[best, IS_YOUNG] == 1:
-                place_young(b, f, p)  # it may still replace a loss
             chain(b, p)
             place(b, f, best)
+        displace_young(b, f, p)
+        stands_apart(b, p)
+        if is_young:
+            place_young(b, f, p)  # it may still replace a loss
         b.piece[p, HOLDING] = closed
         left -= b.piece[p, QUANTITY]
         place(b, f, p)

@@ -57,6 +57,7 @@ def _with_room(b: Books) -> Books:
         b.group,
         b.scaled,
         b.first_piece,
+        b.first_fill,
         b.flow,
     )
 

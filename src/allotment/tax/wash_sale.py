@@ -79,6 +79,7 @@ from allotment.tax.pieces import (
     place,
     place_young,
     split_off,
+    stands_apart,
 )
 from allotment.tax.relief import insert_taken
 from allotment.tax.tacking import tacked
@@ -131,6 +132,7 @@ def _absorb(b: Books, f: Facts, p: int, loss: int, is_lost: bool, sold: int, sol
     """The shares of p have replaced a loss: basis and holding period take it in."""
     piece = b.piece
     piece[p, ABSORBED] = 1
+    stands_apart(b, p)
     if is_lost:
         return
     piece[p, BASIS] += loss
