@@ -809,6 +809,8 @@ RANKS: dict[str, Callable[[Fraction, Fraction, bool], Any]] = {
         -cost if gain > 0 and not is_long else cost,
     ),
 }
+
+
 def in_order_of_loss(piece: Lot) -> tuple[Any, ...]:
     """Reg. §1.1091-1(b), for the shares that one order closes."""
     return piece.acq, piece.hp, piece.key, *piece.of_one_purchase()

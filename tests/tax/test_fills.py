@@ -22,6 +22,7 @@ from allotment.feeds.ledger_json import Ledger, read_ledger
 from allotment.tax.fold import fold_transactions
 from allotment.tax.folded import Folded
 from allotment.tax.problems import ProblemCode
+from allotment.tax.transactions import Kind
 
 ACCOUNTS = {"A": {}, "B": {}, "S": {"owner": "spouse"}, "I": {"type": "ira"}}
 STEPS = [0, 0, 1, 2, 15, 29, 30, 31, 340, 366]
@@ -30,8 +31,15 @@ Sums = dict[Any, list[int]]
 
 
 def read(entries: list[Entry], policy: Mapping[str, Any]) -> Ledger:
+    """A sale whose id names an account (t1>B) is a transfer to it, of what a sale would close."""
     document = {"accounts": ACCOUNTS, "transactions": entries, "policy": policy}
-    return read_ledger(json.dumps(document), "ledger.json")
+    ledger = read_ledger(json.dumps(document), "ledger.json")
+    t = ledger.transactions
+    moved = [row for row, key in enumerate(ledger.ids) if ">" in key]
+    kind, to, amount = t.kind.copy(), t.to_ix.copy(), t.amount_cents.copy()
+    kind[moved], amount[moved] = Kind.TRANSFER, 0
+    to[moved] = [ledger.account_names.index(ledger.ids[row].partition(">")[2][0]) for row in moved]
+    return replace(ledger, transactions=replace(t, kind=kind, to_ix=to, amount_cents=amount))
 
 
 def in_orders(ledger: Ledger) -> Folded:
@@ -83,16 +91,20 @@ def traders(draw: st.DrawFn, kinds: list[str]) -> list[Entry]:
         day += timedelta(days=draw(st.sampled_from(STEPS)))
         at = draw(st.sampled_from("AAABSI")), draw(st.sampled_from("XXY"))
         kind = draw(st.sampled_from(kinds))
-        there = {"sell": held, "cover": short}.get(kind, {}).get(at, 0)
-        if kind in ("sell", "cover") and not there:
+        there = {"cover": short}.get(kind, held).get(at, 0)
+        if kind in ("sell", "cover", "transfer") and not there:
             kind = "buy"
-        qty = draw(st.integers(1, there or 30))
-        held[at] += {"buy": qty, "sell": -qty}.get(kind, 0)
+        qty = draw(st.integers(1, there if kind in ("sell", "cover", "transfer") else 30))
+        held[at] += {"buy": qty, "sell": -qty, "transfer": -qty}.get(kind, 0)
         short[at] += {"short_sell": qty, "cover": -qty}.get(kind, 0)
-        amount = qty * draw(st.integers(5, 15))
+        key, amount = f"t{i}", qty * draw(st.integers(5, 15))
+        if kind == "transfer":
+            to = draw(st.sampled_from([name for name in "ABS" if name != at[0]]))
+            held[to, at[1]] += qty
+            key, kind = f"t{i}>{to}", "sell"
         entries.append(
             {
-                "id": f"t{i}",
+                "id": key,
                 "date": day.isoformat(),
                 "type": kind,
                 "account": at[0],
@@ -143,22 +155,22 @@ def check(entries: list[Entry], parts: Mapping[int, list[int]], kinds: set[str],
 
 
 @settings(max_examples=150, **COMMON)
-@given(traders(["buy", "buy", "sell", "sell", "sell"]), PARTS, POLICIES)
+@given(traders(["buy", "buy", "buy", "sell", "sell", "sell", "transfer"]), PARTS, POLICIES)
 def test_fills_of_purchases_and_sales_never_change_money(
     entries: list[Entry], parts: dict[int, list[int]], policy: Entry
 ) -> None:
-    """By order of purchase, fills close in their own order, and a lot's shares that replaced a loss in
-    another: purchases stand whole under first in, first out and last in, first out."""
+    """Also where some shares of a purchase have replaced losses or were moved, and others not."""
     check(entries, parts, {"buy", "sell"}, policy)
 
 
 @settings(max_examples=150, **COMMON)
-@given(traders(["buy", "buy", "sell", "short_sell", "short_sell", "cover", "cover"]), PARTS, POLICIES)
+@given(
+    traders(["buy", "buy", "sell", "transfer", "short_sell", "short_sell", "cover", "cover"]), PARTS, POLICIES
+)
 def test_fills_of_shorts_and_closings_never_change_money(
     entries: list[Entry], parts: dict[int, list[int]], policy: Entry
 ) -> None:
-    """Purchases stand whole here: which of their shares start anew when a short is closed
-    (§1233(b)(2)), and so which are sold first, is told by fill."""
+    """Also of purchases, whose shares start anew when a short is closed (§1233(b)(2))."""
     check(entries, parts, {"buy", "sell", "short_sell", "cover"}, policy)
 
 
@@ -176,6 +188,140 @@ def fold(text: str, **policy: Any) -> tuple[Ledger, Folded]:
         entries.append(entry)
     ledger = read(entries, policy)
     return ledger, in_orders(ledger)
+
+
+BOUGHT = {"one": "n A X 2 10", "two": "n-0 A X 1 5\nn-1 A X 1 5"}
+
+
+def bought(fills: str, day: str) -> str:
+    """Two shares for 10, in one fill or two."""
+    rows = [line.split(" ", 1) for line in BOUGHT[fills].splitlines()]
+    return "\n".join(f"{key} {day} buy {rest}" for key, rest in rows)
+
+
+@pytest.mark.parametrize("fills", BOUGHT)
+def test_shares_that_replaced_no_loss_leave_first_of_a_purchase_whatever_its_fills(fills: str) -> None:
+    """The loss of a lot sold on the day it was bought adds no days, so all shares count from one day;
+    last in, first out begins with those that replaced it."""
+    text = f"""
+        {bought(fills, "2024-05-01")}
+        b   2024-05-01 buy  B X 1 6
+        out 2024-05-01 sell B X 1 5
+        s   2024-05-02 sell A X 1 9
+    """
+    first, last = (money(*fold(text, lot_method=method)) for method in ("fifo", "lifo"))
+    assert first[0]["s", "n", False][2:] == [5_00, 0, 0, 4_00]
+    assert last[0]["s", "n", False][2:] == [6_00, 0, 0, 3_00]
+    assert [figures[1] for figures in first[1].values()] == [6_00]
+    assert [figures[1] for figures in last[1].values()] == [5_00]
+
+
+@pytest.mark.parametrize("fills", BOUGHT)
+def test_shares_that_replaced_a_loss_leave_first_where_they_count_from_an_earlier_day(fills: str) -> None:
+    """§1223(3): the share that replaced a loss after a hundred days is the older one."""
+    text = f"""
+        b   2024-01-22 buy  B X 1 7
+        out 2024-05-01 sell B X 1 5
+        {bought(fills, "2024-05-01")}
+        s   2024-05-02 sell A X 1 9
+    """
+    assert money(*fold(text))[0]["s", "n", False][2:] == [7_00, 0, 0, 2_00]
+    assert money(*fold(text, lot_method="lifo"))[0]["s", "n", False][2:] == [5_00, 0, 0, 4_00]
+
+
+@pytest.mark.parametrize("fills", BOUGHT)
+def test_of_shares_that_replaced_losses_the_first_to_do_so_leaves_first(fills: str) -> None:
+    """Losses of 1 and 3 on shares sold on the day of their purchase, so that all count from one day."""
+    text = f"""
+        b-0 2024-05-01 buy  B X 1 6
+        b-1 2024-05-01 buy  B X 1 8
+        one 2024-05-01 sell B X 1 5 b-0*1
+        two 2024-05-01 sell B X 1 5 b-1*1
+        {bought(fills, "2024-05-20")}
+        s   2024-05-21 sell A X 1 9
+    """
+    assert money(*fold(text))[0]["s", "n", False][2] == 6_00
+    assert money(*fold(text, lot_method="lifo"))[0]["s", "n", False][2] == 8_00
+
+
+@pytest.mark.parametrize("fills", BOUGHT)
+def test_shares_that_start_anew_leave_after_the_others_of_their_purchase(fills: str) -> None:
+    """§1233(b)(2): one of two young shares starts anew when a short of one is closed."""
+    text = f"""
+        {bought(fills, "2024-05-01")}
+        h   2024-05-02 short_sell A X 1 9
+        c   2024-05-10 cover      A X 1 8
+        s   2025-05-02 sell       A X 1 9
+    """
+    first, last = (money(*fold(text, lot_method=method)) for method in ("fifo", "lifo"))
+    assert ("s", "n", True) in first[0]
+    assert ("s", "n", False) in last[0]
+    assert {at[3] for at in first[1]} == {"2024-05-10"}
+    assert {at[3] for at in last[1]} == {"2024-05-01"}
+
+
+@pytest.mark.parametrize("fills", BOUGHT)
+def test_shares_that_were_moved_replace_a_loss_after_those_that_stayed(fills: str) -> None:
+    text = f"""
+        old  2023-01-02 buy  S X 1 8
+        {bought(fills, "2024-05-01")}
+        m>B  2024-05-02 sell A X 1 1
+        out  2024-05-03 sell S X 1 5
+    """
+    _, held = money(*fold(text))
+    assert {at[1]: figures[1] for at, figures in held.items()} == {0: 5_00 + 3_00, 1: 5_00}
+
+
+def test_fills_at_two_prices_leave_in_their_own_order() -> None:
+    sold, held = money(
+        *fold("""
+        n-0 2024-05-01 buy  A X 1 5
+        n-1 2024-05-01 buy  A X 1 6
+        s   2024-05-02 sell A X 1 9
+    """)
+    )
+    assert sold["s", "n", False][2] == 5_00
+    assert [figures[1] for figures in held.values()] == [6_00]
+
+
+def test_fills_around_another_purchase_of_the_day_are_one_lot() -> None:
+    """The order stands where its first fill does."""
+    text = """
+        n-0 2024-05-01 buy  A X 1 5
+        o   2024-05-01 buy  A X 1 7
+        n-1 2024-05-01 buy  A X 1 5
+        s   2024-05-02 sell A X {} 90
+    """
+    assert {at[1] for at in money(*fold(text.format(2)))[0]} == {"n"}
+    assert {at[1] for at in money(*fold(text.format(1), lot_method="lifo"))[0]} == {"o"}
+
+
+def test_fills_of_another_day_are_another_lot() -> None:
+    """An order that stands for two days: what came on the second is younger than what else came then."""
+    sold, _ = money(
+        *fold("""
+        n-0 2024-05-01 buy  A X 1 5
+        o   2024-05-02 buy  A X 1 7
+        n-1 2024-05-02 buy  A X 1 5
+        s   2024-05-02 sell A X 2 90
+    """)
+    )
+    assert {at[1] for at in sold} == {"n", "o"}
+
+
+def test_old_stock_counts_once_for_a_short_whose_first_fill_is_closed_before_the_second() -> None:
+    """§1233(d), (e)(1): 60 shares held long make 60 of the 100 sold short lose long-term."""
+    text = """
+        g   2022-01-10 buy        A X 60 600
+        s-0 2024-05-10 short_sell A X 50 1000
+        c   2024-05-10 cover      A X 50 1500
+        {}  2024-05-10 short_sell A X 50 1000
+        d   2024-06-30 cover      A X 50 1500
+    """
+    rows = fold(text.format("s-1"))[1].disposals
+    assert int(rows.quantity_nano[rows.long_term == 1].sum()) == 60 * 10**9
+    apart = fold(text.format("t"))[1].disposals
+    assert int(apart.quantity_nano[apart.long_term == 1].sum()) == 100 * 10**9
 
 
 def test_shares_of_one_short_sale_do_not_replace_one_another() -> None:
@@ -277,6 +423,34 @@ def test_lots_named_fill_by_fill_are_named_for_the_order() -> None:
     assert sold["s", "a", True][:3] == [2 * 10**9, 33_33, 20_00]
     assert sold["s", "b", True][:3] == [10 * 10**9, 166_67, 200_00]
     assert set(folded.disposals.sale_row.tolist()) == {2}
+
+
+def test_a_quantity_that_cannot_be_is_refused_though_another_fill_names_the_lot() -> None:
+    entries = [
+        {"id": "a", "date": "2023-01-10", "type": "buy", "qty": "10", "amount": "100"},
+        {"id": "s-0", "date": "2024-05-10", "type": "sell", "qty": "3", "amount": "60", "lots": [["a", "3"]]},
+        {"id": "s-1", "date": "2024-05-10", "type": "sell", "qty": "1", "amount": "60", "lots": [["a", "1"]]},
+    ]
+    ledger = read([{**entry, "account": "A", "symbol": "X"} for entry in entries], {})
+    t = ledger.transactions
+    named = replace(t.named, quantity_nano=np.array([5, -1]) * 10**9)
+    problems = folded_as(replace(ledger, transactions=replace(t, named=named)), [1, 2, 2]).problems
+    assert set(problems.code.tolist()) == {ProblemCode.NOT_POSITIVE}
+
+
+def test_a_later_fill_of_a_sale_is_no_lot_to_name() -> None:
+    ledger, _ = fold("""
+        a   2023-01-10 buy  A X 10 100
+        s-0 2024-05-10 sell A X 1 10
+        s-1 2024-05-10 sell A X 1 10
+        u   2024-05-11 sell A X 1 10 a*1
+    """)
+    t = ledger.transactions
+    for row in (2, 4, -1):
+        named = replace(t.named, row=np.array([row]))
+        problems = folded_as(replace(ledger, transactions=replace(t, named=named)), [1, 2, 2, 3]).problems
+        assert problems.row.tolist() == [3]
+        assert set(problems.code.tolist()) == {ProblemCode.LOT_NOT_HELD}
 
 
 def test_a_fill_after_another_trade_of_the_stock_is_a_disposal_of_its_own() -> None:

@@ -94,13 +94,22 @@ def _first_fills(t: Transactions, closing: Bools, by_stream: Ints) -> Ints:
 
 
 def _named(named: NamedLots, first: Ints, rows: Ints) -> NamedLots:
-    """The lots that the orders name, with rows as they are now."""
+    """The lots that the orders name, with rows as they are now; a lot that several fills name, once."""
     owner = first[np.repeat(np.arange(len(first)), np.diff(named.start))]
-    order = np.argsort(owner, kind="stable")
-    place = np.empty(len(first), np.int64)
+    order = np.lexsort((named.row, owner))
+    owner, lot, quantity = owner[order], named.row[order], named.quantity_nano[order]
+    is_new = np.ones(len(lot), bool)
+    # A quantity that is not positive stands by itself, to be refused.
+    is_new[1:] = (
+        (owner[1:] != owner[:-1]) | (lot[1:] != lot[:-1]) | (quantity[1:] <= 0) | (quantity[:-1] <= 0)
+    )
+    at = np.flatnonzero(is_new)
+    place = np.full(len(first), -1)  # a later fill of an order made no lot
     place[rows] = np.arange(len(rows))
+    lot = lot[at]
+    is_row = (lot >= 0) & (lot < len(first))
     return NamedLots(
-        start=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(first))[rows])]),
-        row=place[first[named.row[order]]],
-        quantity_nano=named.quantity_nano[order],
+        start=np.concatenate([[0], np.cumsum(np.bincount(owner[at], minlength=len(first))[rows])]),
+        row=np.where(is_row, place[np.where(is_row, lot, 0)], -1),
+        quantity_nano=np.add.reduceat(quantity, at) if len(at) else quantity,
     )
