@@ -30,8 +30,11 @@ ACCOUNT, SECURITY, QUANTITY, BASIS, LOSS_BASIS = 0, 1, 2, 3, 4
 ACQUIRED, HOLDING, PURCHASED, PURCHASE_ID, ORIGIN, BIRTH = 5, 6, 7, 8, 9, 10
 ABSORBED, COVERED, BASIS_STATE, SLEEVE, STATUS, PROCEEDS = 11, 12, 13, 14, 15, 16
 PREV, NEXT, CHAIN_NEXT, YOUNG_PREV, YOUNG_NEXT, IS_YOUNG, SOLD_ROW = 17, 18, 19, 20, 21, 22, 23
-SINCE = 24  # counts up whenever shares come to stand otherwise than others of their purchase
-N_PIECE_COLUMNS = 25
+N_PIECE_COLUMNS = 24
+# BIRTH tells two counts of a stream: when shares came to stand as they do, unlike others of their
+# purchase, and below, when the piece was made. One column more would spoil the rows' alignment.
+_MADE_BITS = 31
+_MADE = 2**_MADE_BITS - 1
 
 # Values of STATUS
 OPEN, TAKEN, SOLD, SHORT = 0, 1, 2, 3
@@ -131,7 +134,8 @@ def new_piece(b: Books) -> int:
         p = b.counts[N_PIECES]
         b.counts[N_PIECES] += 1
     b.counts[LIVE] += 1
-    b.piece[p, BIRTH], b.piece[p, SINCE] = b.counts[BIRTHS], b.counts[BIRTHS]
+    count = b.counts[BIRTHS]
+    b.piece[p, BIRTH] = count << _MADE_BITS | count
     b.counts[BIRTHS] += 1
     return int(p)
 
@@ -139,7 +143,7 @@ def new_piece(b: Books) -> int:
 @inner
 def stands_apart(b: Books, p: int) -> None:
     """Shares of p are from now on told from others of their purchase, after all that were before."""
-    b.piece[p, SINCE] = b.counts[BIRTHS]
+    b.piece[p, BIRTH] = b.counts[BIRTHS] << _MADE_BITS | (b.piece[p, BIRTH] & _MADE)
     b.counts[BIRTHS] += 1
 
 
@@ -164,8 +168,6 @@ def stood_apart_before(b: Books, p: int, q: int) -> bool:
     piece = b.piece
     if piece[p, ABSORBED] != piece[q, ABSORBED]:
         return bool(piece[p, ABSORBED] < piece[q, ABSORBED])
-    if piece[p, SINCE] != piece[q, SINCE]:
-        return bool(piece[p, SINCE] < piece[q, SINCE])
     return bool(piece[p, BIRTH] < piece[q, BIRTH])
 
 
@@ -307,7 +309,7 @@ def split_off(b: Books, p: int, quantity: int) -> int:
     left = piece[p, QUANTITY]
     for column in range(N_PIECE_COLUMNS):
         piece[q, column] = piece[p, column]
-    piece[q, BIRTH], piece[q, IS_YOUNG] = birth, 0
+    piece[q, BIRTH], piece[q, IS_YOUNG] = (piece[p, BIRTH] & ~_MADE) | (birth & _MADE), 0
     piece[q, QUANTITY] = quantity
     piece[q, BASIS] = part(piece[p, BASIS], quantity, left)
     piece[q, LOSS_BASIS] = piece[q, BASIS]

@@ -21,7 +21,6 @@ from allotment.tax.pieces import (
     PURCHASED,
     QUANTITY,
     SECURITY,
-    SINCE,
     Books,
     Facts,
     chain,
@@ -73,7 +72,7 @@ def distribute(
             birth = piece[q, BIRTH]
             for column in range(N_PIECE_COLUMNS):
                 piece[q, column] = piece[p, column]
-            piece[q, BIRTH], piece[q, SINCE], piece[q, IS_YOUNG] = birth, birth, 0
+            piece[q, BIRTH], piece[q, IS_YOUNG] = birth, 0
             piece[q, SECURITY], piece[q, QUANTITY], piece[q, PURCHASED] = child, new, NO_DAY
             whole = parent_value_nano + child_value_nano
             piece[q, BASIS] = mul_div(piece[p, BASIS], child_value_nano, whole)
