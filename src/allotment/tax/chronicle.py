@@ -294,7 +294,7 @@ def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
         )
     before = _fill_before(t, r)
     if before >= 0:
-        b.first_fill[r] = b.first_fill[before]
+        b.made[r, c.M_FILL] = b.made[before, c.M_FILL]
     bring(b, f, p, r, t.order[r], t.day[r])
 
 
@@ -363,7 +363,7 @@ def _split_off(b: Books, f: Facts, t: Rows, r: int) -> None:
 def apply(b: Books, f: Facts, t: Rows, r: int) -> None:
     """One transaction."""
     kind = t.kind[r]
-    b.first_fill[r] = r
+    b.made[r, c.M_FILL] = r
     if kind in (_BUY, _REINVEST, _OPEN_LOT, _GIFT_IN, _INHERIT, _OPTION_BUY):
         _enter(b, f, t, r)
     elif kind in (_SELL, _TRANSFER, _RELABEL, _DONATE, _TRANSFER_OUT, _IRA_DISTRIBUTION):

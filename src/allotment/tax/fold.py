@@ -136,8 +136,7 @@ def _books(most: int, widest: int, of: Families) -> Books:
         held=np.empty(n_lists, np.int64),
         group=np.empty((int(of.n_groups.max(initial=1)), c.N_GROUP_COLUMNS), np.int64),
         scaled=np.empty((n_securities, 2), np.int64),
-        first_piece=np.full(most + 1, c.NONE, np.int64),
-        first_fill=np.empty(most + 1, np.int64),
+        made=np.full((most + 1, c.N_MADE_COLUMNS), c.NONE, np.int64),
         flow=np.zeros((2, c.N_FLOWS), np.int64),
     )
 

@@ -50,6 +50,10 @@ L_ROW, L_ACCOUNT, L_ORIGIN, L_QUANTITY, L_SOLD, L_AMOUNT, L_PERMANENT, L_DAY = 0
 L_SECURITY = 8
 N_LINK_COLUMNS = 9
 
+# Columns of Books.made: first piece of the row's lot, row of the first fill of its purchase
+M_PIECE, M_FILL = 0, 1
+N_MADE_COLUMNS = 2
+
 # Columns of Books.problem
 P_ROW, P_CODE, P_WANTED, P_HELD = 0, 1, 2, 3
 N_PROBLEM_COLUMNS = 4
@@ -88,8 +92,7 @@ class Books(NamedTuple):
     held: Ints  # shares in the list
     group: Matrix
     scaled: Matrix  # (securities of the stream, 2): day and account that last scaled open claims
-    first_piece: Ints  # (n_transactions,) first piece of the lot that a row made
-    first_fill: Ints  # (n_transactions,) row of the first fill of the purchase that a row is of
+    made: Matrix  # (n_transactions, 2) what a row made
     flow: Matrix
 
 
@@ -158,7 +161,7 @@ def free_piece(b: Books, p: int) -> None:
 @inner
 def purchase_row(b: Books, p: int) -> int:
     """The row of the purchase that made p, however many fills it took."""
-    return int(b.first_fill[b.piece[p, ORIGIN]])
+    return int(b.made[b.piece[p, ORIGIN], M_FILL])
 
 
 @inner
@@ -226,8 +229,8 @@ def displace(b: Books, f: Facts, p: int) -> None:
 def chain(b: Books, p: int) -> None:
     """Hang an open piece on the transaction that made its lot."""
     origin = b.piece[p, ORIGIN]
-    b.piece[p, CHAIN_NEXT] = b.first_piece[origin]
-    b.first_piece[origin] = p
+    b.piece[p, CHAIN_NEXT] = b.made[origin, M_PIECE]
+    b.made[origin, M_PIECE] = p
 
 
 @inner
@@ -235,9 +238,9 @@ def unchain(b: Books, p: int) -> None:
     """Take it off again."""
     piece = b.piece
     origin = piece[p, ORIGIN]
-    at = b.first_piece[origin]
+    at = b.made[origin, M_PIECE]
     if at == p:
-        b.first_piece[origin] = piece[p, CHAIN_NEXT]
+        b.made[origin, M_PIECE] = piece[p, CHAIN_NEXT]
         return
     while piece[at, CHAIN_NEXT] != p:
         at = piece[at, CHAIN_NEXT]

@@ -23,6 +23,7 @@ from allotment.tax.pieces import (
     HOLDING,
     IS_YOUNG,
     LOSS_BASIS,
+    M_PIECE,
     NEXT,
     PREV,
     QUANTITY,
@@ -246,7 +247,7 @@ def lot_quantity(b: Books, origin: int, account: int, security: int) -> int:
     """Shares of one lot that are open in one account, in one security."""
     piece = b.piece
     total = 0
-    p = b.first_piece[origin]
+    p = b.made[origin, M_PIECE]
     while p >= 0:
         if piece[p, ACCOUNT] == account and piece[p, SECURITY] == security:
             total += piece[p, QUANTITY]
@@ -262,7 +263,7 @@ def take_lot(b: Books, f: Facts, origin: int, account: int, security: int, quant
     left = quantity
     while left > 0:
         best = -1
-        p = b.first_piece[origin]
+        p = b.made[origin, M_PIECE]
         while p >= 0:
             if (
                 piece[p, ACCOUNT] == account

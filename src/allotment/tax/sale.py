@@ -100,6 +100,18 @@ def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int)
 
 
 @inner
+def _place_apart(b: Books, f: Facts, p: int) -> None:
+    """Put the closed piece p, which is still there, among the open ones."""
+    is_young = b.piece[p, IS_YOUNG] == 1
+    displace_young(b, f, p)
+    stands_apart(b, p)
+    place(b, f, p)
+    chain(b, p)
+    if is_young:
+        place_young(b, f, p)
+
+
+@inner
 def move_taken(b: Books, f: Facts, account: int) -> None:
     """Put the taken list into another account as it is: no tax event (docs/law/gifts.md)."""
     piece = b.piece
@@ -109,13 +121,7 @@ def move_taken(b: Books, f: Facts, account: int) -> None:
         b.flow[f.taxable[piece[p, ACCOUNT]], F_GIVEN] += piece[p, BASIS]
         b.flow[f.taxable[account], F_RECEIVED] += piece[p, BASIS]
         piece[p, ACCOUNT] = account
-        is_young = piece[p, IS_YOUNG] == 1
-        displace_young(b, f, p)
-        stands_apart(b, p)
-        place(b, f, p)
-        if is_young:
-            place_young(b, f, p)
-        chain(b, p)
+        _place_apart(b, f, p)
         p = following
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
 
@@ -128,8 +134,7 @@ def relabel_taken(b: Books, f: Facts, sleeve: int) -> None:
     while p >= 0:
         following = piece[p, NEXT]
         piece[p, SLEEVE] = sleeve
-        place(b, f, p)
-        chain(b, p)
+        _place_apart(b, f, p)
         p = following
     b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
 

@@ -56,8 +56,7 @@ def _with_room(b: Books) -> Books:
         b.held,
         b.group,
         b.scaled,
-        b.first_piece,
-        b.first_fill,
+        b.made,
         b.flow,
     )
 
@@ -81,7 +80,7 @@ def _end(b: Books, f: Facts, first: int, last: int, lot: Matrix, n_lots: int) ->
     for g in range(f.here[c.N_GROUPS]):
         forget_closings(b, g, c.END_OF_DAYS)
     for r in range(first, last):
-        b.first_piece[r] = c.NONE  # a sale that names a lot of another stream finds nothing
+        b.made[r, c.M_PIECE] = c.NONE  # a sale that names a lot of another stream finds nothing
     for x in range(2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]):
         p = b.head[x]
         while p >= 0:
