@@ -4,7 +4,7 @@ Law: Reg. §1.1091-1(b) [P] takes losses in order of disposal, and those whose o
 of acquisition. Own: the fills of an order of one day are not told apart; its lots share what all of
 them brought, and what it keeps can replace a loss before what it sells, however many fills it took.
 Only orders told by number; a fill after another trade of the stream is a disposal of its own.
-Not here: fills that make lots stay lots of their own, of one purchase (`tax.wash_sale`).
+Not here: fills that make lots stay lots of their own, of one purchase (`tax.pieces`, `tax.wash_sale`).
 """
 
 from __future__ import annotations

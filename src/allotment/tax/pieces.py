@@ -31,8 +31,8 @@ ACQUIRED, HOLDING, PURCHASED, PURCHASE_ID, ORIGIN, BIRTH = 5, 6, 7, 8, 9, 10
 ABSORBED, COVERED, BASIS_STATE, SLEEVE, STATUS, PROCEEDS = 11, 12, 13, 14, 15, 16
 PREV, NEXT, CHAIN_NEXT, YOUNG_PREV, YOUNG_NEXT, IS_YOUNG, SOLD_ROW = 17, 18, 19, 20, 21, 22, 23
 N_PIECE_COLUMNS = 24
-# BIRTH tells two counts of a stream: when shares came to stand as they do, unlike others of their
-# purchase, and below, when the piece was made. One column more would spoil the rows' alignment.
+# BIRTH holds two counts of a stream: above, when shares came to stand otherwise than others of their
+# purchase; below, when the piece was made. A column more, and rows would not fill whole cache lines.
 _MADE_BITS = 31
 _MADE = 2**_MADE_BITS - 1
 
