@@ -475,7 +475,7 @@ def test_an_order_that_cannot_be_is_a_problem_of_every_fill() -> None:
         {"id": "s-1", "date": "2024-05-10", "type": "sell", "qty": "6", "amount": "60"},
     ]
     ledger = read([{**entry, "account": "A", "symbol": "X"} for entry in entries], {})
-    problems = folded_as(ledger, [1, 2, 2]).problems
+    problems = folded_as(ledger, [2, 1, 1]).problems
     assert problems.row.tolist() == [1, 2]
     assert set(problems.code.tolist()) == {ProblemCode.SOLD_MORE_THAN_HELD}
 
