@@ -480,14 +480,15 @@ def test_an_order_that_cannot_be_is_a_problem_of_every_fill() -> None:
     assert set(problems.code.tolist()) == {ProblemCode.SOLD_MORE_THAN_HELD}
 
 
-def test_fills_beyond_64_bits_are_refused_one_by_one() -> None:
-    """Five of 2⁶² billionths each would wrap to one of 2⁶²."""
+@pytest.mark.parametrize("n", [4, 5])
+def test_fills_beyond_64_bits_are_refused_one_by_one(n: int) -> None:
+    """Four of 2⁶² billionths each would wrap to nothing, five to one of 2⁶²."""
     entry = {"date": "2024-05-10", "type": "sell", "account": "A", "symbol": "X", "qty": "1", "amount": "1"}
-    ledger = read([{**entry, "id": f"s-{i}"} for i in range(5)], {})
-    large = replace(ledger.transactions, quantity_nano=np.full(5, 2**62))
-    problems = folded_as(replace(ledger, transactions=large), [7] * 5).problems
-    assert problems.row.tolist() == [0, 1, 2, 3, 4]
-    assert problems.wanted_nano.tolist() == [2**62] * 5
+    ledger = read([{**entry, "id": f"s-{i}"} for i in range(n)], {})
+    large = replace(ledger.transactions, quantity_nano=np.full(n, 2**62))
+    problems = folded_as(replace(ledger, transactions=large), [7] * n).problems
+    assert problems.row.tolist() == list(range(n))
+    assert problems.wanted_nano.tolist() == [2**62] * n
 
 
 def test_a_fill_may_move_the_cent_that_rounding_leaves() -> None:
