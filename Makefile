@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all coverage mutants check fix bench docs clean
+.PHONY: help setup demo test test-all coverage mutants faults check fix bench docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ coverage: setup ## branch coverage of the law, compiled code run as Python
 
 mutants: setup ## change the law one operator at a time: does a test notice? (half an hour)
 	$(BIN)/python tools/mutants.py
+
+faults: setup ## kill the writer and the server two hundred times each while they post (an hour)
+	ALLOTMENT_KILLS=200 $(BIN)/python -m pytest tests/journeys/test_faults.py
 
 check: setup ## format, lint, types, import contracts, dependencies, tidy tests
 	$(BIN)/ruff format --check .

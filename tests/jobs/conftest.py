@@ -39,3 +39,23 @@ def sample_firm(
         with store.firm("sample") as firm:
             store_book(firm, sample_book, lambda *_: None)
             yield firm
+
+
+@pytest.fixture(scope="session")
+def owner(settings: Settings) -> Iterator[Store]:
+    """The database, as its owner."""
+    with Store.open(settings) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def books(owner: Store, sample_market: MarketHistory, sample_book: SampleBook) -> Iterator[FirmStore]:
+    """The sample book for tests that change nothing."""
+    owner.drop_firm("books")
+    owner.create_firm("books", market="market_books")
+    with owner.market("market_books") as writer:
+        market_tables.save_history(writer, sample_market)
+    with owner.firm("books") as firm:
+        store_book(firm, sample_book, lambda *_: None)
+        yield firm
+    owner.drop_firm("books")

@@ -63,6 +63,10 @@ class PackedColumn:
     def __len__(self) -> int:
         return int(self.offsets.shape[0] - 1)
 
+    def is_empty(self, at: int) -> bool:
+        """True when the blob has no rows."""
+        return int(self.offsets[at + 1] - self.offsets[at]) == packed.HEADER_BYTES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedSales:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from allotment.errors import DataError, StoreError
 from allotment.store import array_wire, binary_copy
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _Record = TypeVar("_Record")
+_REMEDIES: dict[type[psycopg.Error], str] = {
+    psycopg.errors.DiskFull: "nothing was written. Make room on the database's disk and do it again.",
+    psycopg.errors.SerializationFailure: "another program came first and nothing was written. Do it again.",
+    psycopg.errors.DeadlockDetected: "another program came first and nothing was written. Do it again.",
+    psycopg.OperationalError: (
+        "the database went away. `allotment db status` tells whether it runs; do it again when it does: "
+        "what was written by then is not written twice."
+    ),
+}
 
 
 class Session:
@@ -58,10 +68,22 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        """All or nothing around a change of state; nests as savepoints."""
+        """All or nothing around a change of state; nests as savepoints.
+
+        Raises StoreError, with nothing written, when the disk is full, when another program's write
+        has to come first, or when the server goes away.
+        """
         connection = self.connection()
-        with connection.transaction():
-            yield connection
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            with connection.transaction():
+                yield connection
+            return
+        try:
+            with connection.transaction():
+                yield connection
+        except tuple(_REMEDIES) as error:
+            remedy = next(text for kind, text in _REMEDIES.items() if isinstance(error, kind))
+            raise StoreError(f"{str(error).strip().splitlines()[0]}; {remedy}") from error
 
     def take_turns(self, what: str) -> None:
         """Wait until nobody else does `what` in this schema; until the end of the transaction."""
