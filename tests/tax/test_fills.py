@@ -425,7 +425,42 @@ def test_lots_named_fill_by_fill_are_named_for_the_order() -> None:
     assert set(folded.disposals.sale_row.tolist()) == {2}
 
 
-def test_a_quantity_that_cannot_be_is_refused_though_another_fill_names_the_lot() -> None:
+def test_a_fill_that_names_lots_and_one_that_does_not_are_disposals_of_their_own() -> None:
+    _, folded = fold("""
+        a   2023-01-10 buy  A X 10 100
+        b   2023-01-11 buy  A X 10 200
+        s-0 2024-05-10 sell A X 6 90 b*6
+        s-1 2024-05-10 sell A X 6 60
+    """)
+    assert folded.disposals.sale_row.tolist() == [2, 3]
+    assert folded.disposals.origin_row.tolist() == [1, 0]
+
+
+def test_lots_named_by_orders_that_stand_between_one_another_stay_with_their_orders() -> None:
+    """Two stocks that have nothing to do with one another, sold in turn."""
+    sold, _ = money(
+        *fold("""
+        a   2023-01-10 buy  A X 10 100
+        b   2023-01-10 buy  A Y 10 200
+        c   2023-01-11 buy  A X 10 300
+        s-0 2024-05-10 sell A X 2 40 c*2
+        u-0 2024-05-10 sell A Y 3 60 b*3
+        s-1 2024-05-10 sell A X 4 80 a*1,c*3
+        u-1 2024-05-10 sell A Y 5 100 b*5
+    """)
+    )
+    closed = {at[:2]: figures[0] // 10**9 for at, figures in sold.items()}
+    assert closed == {("s", "a"): 1, ("s", "c"): 5, ("u", "b"): 8}
+
+
+def test_the_first_rows_of_a_ledger_are_fills_too() -> None:
+    entry = {"date": "2024-05-10", "type": "sell", "account": "A", "symbol": "X", "qty": "6", "amount": "1"}
+    problems = folded_as(read([{**entry, "id": f"s-{i}"} for i in range(2)], {}), [1, 1]).problems
+    assert problems.wanted_nano.tolist() == [12 * 10**9] * 2
+
+
+@pytest.mark.parametrize("shares", [[5, -1], [4, 0], [0, 4]])
+def test_a_quantity_that_cannot_be_is_refused_though_another_fill_names_the_lot(shares: list[int]) -> None:
     entries = [
         {"id": "a", "date": "2023-01-10", "type": "buy", "qty": "10", "amount": "100"},
         {"id": "s-0", "date": "2024-05-10", "type": "sell", "qty": "3", "amount": "60", "lots": [["a", "3"]]},
@@ -433,7 +468,7 @@ def test_a_quantity_that_cannot_be_is_refused_though_another_fill_names_the_lot(
     ]
     ledger = read([{**entry, "account": "A", "symbol": "X"} for entry in entries], {})
     t = ledger.transactions
-    named = replace(t.named, quantity_nano=np.array([5, -1]) * 10**9)
+    named = replace(t.named, quantity_nano=np.array(shares) * 10**9)
     problems = folded_as(replace(ledger, transactions=replace(t, named=named)), [1, 2, 2]).problems
     assert set(problems.code.tolist()) == {ProblemCode.NOT_POSITIVE}
 
@@ -480,15 +515,15 @@ def test_an_order_that_cannot_be_is_a_problem_of_every_fill() -> None:
     assert set(problems.code.tolist()) == {ProblemCode.SOLD_MORE_THAN_HELD}
 
 
-@pytest.mark.parametrize("n", [4, 5])
-def test_fills_beyond_64_bits_are_refused_one_by_one(n: int) -> None:
-    """Four of 2⁶² billionths each would wrap to nothing, five to one of 2⁶²."""
+@pytest.mark.parametrize(("n", "each"), [(4, 2**62), (5, 2**62), (2, 2**61)])
+def test_fills_beyond_64_bits_are_refused_one_by_one(n: int, each: int) -> None:
+    """Four of 2⁶² billionths each would wrap to nothing, five to one of 2⁶², which is too much itself."""
     entry = {"date": "2024-05-10", "type": "sell", "account": "A", "symbol": "X", "qty": "1", "amount": "1"}
     ledger = read([{**entry, "id": f"s-{i}"} for i in range(n)], {})
-    large = replace(ledger.transactions, quantity_nano=np.full(n, 2**62))
+    large = replace(ledger.transactions, quantity_nano=np.full(n, each))
     problems = folded_as(replace(ledger, transactions=large), [7] * n).problems
     assert problems.row.tolist() == list(range(n))
-    assert problems.wanted_nano.tolist() == [2**62] * n
+    assert problems.wanted_nano.tolist() == [each] * n
 
 
 def test_a_fill_may_move_the_cent_that_rounding_leaves() -> None:

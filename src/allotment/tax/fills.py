@@ -111,5 +111,5 @@ def _named(named: NamedLots, first: Ints, rows: Ints) -> NamedLots:
     return NamedLots(
         start=np.concatenate([[0], np.cumsum(np.bincount(owner[at], minlength=len(first))[rows])]),
         row=np.where(is_row, place[np.where(is_row, lot, 0)], -1),
-        quantity_nano=np.add.reduceat(quantity, at) if len(at) else quantity,
+        quantity_nano=np.add.reduceat(quantity, at),
     )
