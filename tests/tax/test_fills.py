@@ -437,9 +437,8 @@ def test_a_fill_that_names_lots_and_one_that_does_not_are_disposals_of_their_own
 
 
 def test_lots_named_by_orders_that_stand_between_one_another_stay_with_their_orders() -> None:
-    """Two stocks that have nothing to do with one another, sold in turn."""
-    sold, _ = money(
-        *fold("""
+    """Two stocks that have nothing to do with one another, sold in turn; a lot named twice is closed once."""
+    ledger, folded = fold("""
         a   2023-01-10 buy  A X 10 100
         b   2023-01-10 buy  A Y 10 200
         c   2023-01-11 buy  A X 10 300
@@ -448,7 +447,8 @@ def test_lots_named_by_orders_that_stand_between_one_another_stay_with_their_ord
         s-1 2024-05-10 sell A X 4 80 a*1,c*3
         u-1 2024-05-10 sell A Y 5 100 b*5
     """)
-    )
+    assert len(folded.disposals.sale_row) == 3
+    sold, _ = money(ledger, folded)
     closed = {at[:2]: figures[0] // 10**9 for at, figures in sold.items()}
     assert closed == {("s", "a"): 1, ("s", "c"): 5, ("u", "b"): 8}
 
