@@ -116,16 +116,20 @@ def proposal_facts() -> object:
 
 def test_a_comparison_shows_both_and_the_difference(shown: StringIO) -> None:
     show.comparison(
+        "A-1, exclude Energy",
         [
             Line(name="tracking_error", unit="fraction", before=0.0123, after=0.0100),
             Line(name="tax", unit="usd", before=-1_000.0, after=2_500.0),
             Line(name="trades", unit="count", before=10, after=1_234),
-            Line(name="gap", unit="bps", before=0.1, after=0.35),
-        ]
+            Line(name="cash", unit="usd", before=0.2, after=-0.2),
+            Line(name="gap", unit="bps", before=0.1, after=0.0012),
+        ],
     )
     text = shown.getvalue()
-    for piece in ("1.23%", "1.00%", "-0.23%", "-$1,000", "$2,500", "$3,500", "1,234", "1,224", "0.25 bp"):
+    for piece in ("1.23%", "1.00%", "-0.23%", "-$1,000", "$2,500", "+$3,500", "1,234", "+1,224", "0.01 bp"):
         assert piece in text, piece
+    assert text.startswith("A-1, exclude Energy")
+    assert "-$0" not in text
 
 
 def test_a_frontier_marks_the_accounts_own_point(shown: StringIO) -> None:

@@ -58,6 +58,20 @@ def test_a_question_is_one_object_for_a_program(ask) -> None:
     assert facts["headline"]
 
 
+def test_a_person_reads_both_sides_and_the_reasons(ask) -> None:
+    code, told = ask(
+        "what-if", "A000001", "--exclude", "Energy", "--tilt", "esg=0.001", "--deposit", 5000, "--rows", 3
+    )
+    assert code in {0, 3}
+    assert told.startswith("A000001, exclude Energy; tilt esg 0.001; cash usd 5,000")
+    for piece in ("as it stands", "tracking error", "proven gap", "Why the largest trades", "Not traded"):
+        assert piece in told, piece
+    code, told = ask("frontier", "A000001", "--points", 3)
+    assert code == 0
+    assert told.count("← own") == 1
+    assert "Left as it is" in told
+
+
 def test_what_cannot_be_met_ends_with_three(ask) -> None:
     code, told = ask("what-if", "A000001", "--mode", "raise_cash", "--amount", 1e9, "--json")
     assert code == 3

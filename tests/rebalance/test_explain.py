@@ -115,6 +115,16 @@ def test_the_sentences_carry_the_figures() -> None:
         assert figure in text, figure
 
 
+def test_what_is_proven_is_never_rounded_away() -> None:
+    (told,) = (fact for fact in explain(proposal(trades(), gap_bps=0.0012)).facts if "basis points" in fact)
+    assert "more than 0.01 basis points" in told
+
+
+def test_one_side_alone_is_told_alone() -> None:
+    sold = Trades(**{f.name: getattr(trades(), f.name)[:2] for f in fields(Trades)})
+    assert explain(proposal(sold)).headline == "Sell $300 of one name."
+
+
 def test_doing_nothing_is_told_too() -> None:
     told = explain(proposal(no_trades(), state=ProposalState.NOTHING_TO_DO))
     assert told.headline.startswith("Nothing is traded")
@@ -137,7 +147,7 @@ def test_a_trade_says_what_it_changes_and_what_doing_without_it_costs() -> None:
     sale, purchase = explain(proposal(trades()), ("market", "energy")).trades
     assert sale.because == "Tax falls by $28, risk falls by $3.25 (mostly energy), trading costs $0.06."
     assert sale.instead == (
-        "Without it the account would be $30 worse off at today's prices, and $25 whatever else is done; "
+        "Without it the account would be $30 worse off, at least $25 whatever is traded instead; "
         "keeping its dearest lot would cost $12."
     )
     assert purchase.because == purchase.instead == ""
@@ -150,8 +160,8 @@ def test_a_factor_without_a_name_is_numbered() -> None:
 def test_what_was_left_says_which_rule_until_when_and_what_it_would_bring() -> None:
     barred, taxed = explain(proposal(trades())).left
     assert barred.why_not == (
-        "Its loss (1.23% of the account) is not taken: shares of its group bought in the last 30 days would "
-        "wash the loss (until 2025-07-12); without that it would bring $400."
+        "Its lots at a loss (1.23% of the account) are kept: shares bought in the last 30 days would "
+        "wash the loss (until 2025-07-12); but for that it would bring $400."
     )
     assert (barred.until, barred.against_usd) == (date(2025, 7, 12), None)
     assert taxed.why_not == (

@@ -45,6 +45,11 @@ def test_a_trade_that_only_balances_the_others_says_so() -> None:
     assert instead(worth_usd=float("nan"), other=Other.NONE, other_usd=0.0, at_least_usd=0.0) == ""
 
 
+def test_a_trade_back_to_a_limit_has_no_price_that_nobody_pays() -> None:
+    told = instead(worth_usd=9e5, other=Other.HOLD, other_usd=9e5, at_least_usd=9e5, limit_usd=-8e5)
+    assert told == "Without it the name would be outside its limits."
+
+
 def test_what_hardly_changes_anything_says_so() -> None:
     nothing = {"tax_usd": 0.0, "cost_usd": 0.0, "wash_usd": 0.0, "tilt_usd": 0.0, "risk_usd": 0.0}
     assert because(**nothing, factor="market") == "Hardly changes anything."

@@ -16,6 +16,7 @@ from allotment.optimize.modes import Mode, Purpose
 from allotment.optimize.solve import solve_batch
 from allotment.rebalance.case import CostPolicy, prepare
 from allotment.rebalance.decide import Versions
+from allotment.rebalance.explain import explain
 from allotment.rebalance.household import decide, market_arrays
 from allotment.rebalance.year_regimes import reachable, realised, with_regimes, year_regimes
 from allotment.rebalance.year_so_far import YearSoFar
@@ -116,14 +117,19 @@ def harvest(market, case, taxpayer: Taxpayer, *, purpose: Purpose | None = None,
 
 
 def test_the_year_is_netted_where_lot_by_lot_is_wrong(market, case) -> None:
-    """Short losses at 40.8 % that only meet $3,000 of income: carried on, they are worth 23.8 %."""
+    """Short losses at 40.8 % that only meet $3,000 of income at 37 %: carried on, they are worth 23.8 %."""
     netted = harvest(market, case, CLIENT)
     by_lot = harvest(market, case, CLIENT, year_bps_min=np.inf)
     always = harvest(market, case, CLIENT, year_bps_min=0.0)
     assert netted.trades.quantity_nano.tolist() == always.trades.quantity_nano.tolist()
     loss, less = by_lot.loss_banked_cents, netted.loss_banked_cents
     assert by_lot.tax_cents == pytest.approx(-(0.408 - 0.08) * loss, rel=1e-6)
-    assert netted.tax_cents == pytest.approx(-(0.238 - 0.08) * less, rel=1e-6)
+    assert netted.tax_cents == pytest.approx(-(0.238 - 0.08) * less - (0.37 - 0.238) * 3_000_00, rel=1e-6)
+    # Each line counts the rate of the last dollar, which is carried on.
+    assert int(netted.trades.tax_cents.sum()) == pytest.approx(-(0.238 - 0.08) * less, rel=1e-6)
+    saves = -netted.tax_cents / 100
+    (told,) = (fact for fact in explain(netted).facts if "As priced" in fact)
+    assert f"saves ${saves:,.0f}; at the rates of the last dollar" in told
     assert less <= loss
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from allotment.book.household import Account
 from allotment.cli.output import console
 from allotment.jobs.summary import RunSummary
-from allotment.rebalance.explain import Explanation, NameTrade
+from allotment.rebalance.explain import Explanation, NameTrade, gap_bps
 from allotment.rebalance.proposal import Proposal
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _WHY_ROWS = 5
 _LEFT_ROWS = 8
+_LARGE_PRICE = 1000.0  # from here on without decimals
 
 
 def summary(figures: RunSummary) -> None:
@@ -86,8 +89,7 @@ def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str],
     """A proposal as a person reads it; `rows` limits the trades shown."""
     console.print(f"As of {proposal.asof}, value {_usd(proposal.value_cents / 100)}\n", highlight=False)
     console.print(told.headline, style="bold")
-    for fact in told.facts:
-        console.print(f"  {fact}", highlight=False)
+    _indented([(fact,) for fact in told.facts])
     if told.trades:
         console.print()
         console.print(_trades(told.trades[:rows], names))
@@ -99,8 +101,7 @@ def explanation(proposal: Proposal, told: Explanation, names: Mapping[int, str],
     _why(told.trades[: min(rows, _WHY_ROWS)], names)
     if told.left:
         console.print("\nNot traded", style="bold")
-        for left in told.left[:_LEFT_ROWS]:
-            console.print(f"  {names[left.security_id]}  {left.why_not}", highlight=False, markup=False)
+        _indented([(names[left.security_id], left.why_not) for left in told.left[:_LEFT_ROWS]])
     console.print("\nTax as estimated for the decision; no tax advice.", style="dim")
 
 
@@ -109,9 +110,15 @@ def _why(trades: Sequence[NameTrade], names: Mapping[int, str]) -> None:
     if not any(t.because for t in trades):
         return
     console.print("\nWhy the largest trades", style="bold")
-    for t in trades:
-        told = f"  {t.side} {names[t.security_id]}  {t.because} {t.instead}".rstrip()
-        console.print(told, highlight=False, markup=False)
+    _indented([(f"{t.side} {names[t.security_id]}", f"{t.because} {t.instead}".rstrip()) for t in trades])
+
+
+def _indented(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows whose last part is a sentence, which goes on under itself where it is longer than the line."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(part, no_wrap=part is not row[-1]) for part in row))
+    console.print(Padding(table, (0, 0, 0, 2)))
 
 
 _FIGURES = {
@@ -131,15 +138,20 @@ _FIGURES = {
 }
 
 
-def comparison(lines: Sequence[Line]) -> None:
-    """A proposal as the account stands, as it would be, and the difference."""
+def comparison(title: str, lines: Sequence[Line]) -> None:
+    """A proposal as the account stands, as it would be, and the difference. title: what was asked."""
+    console.print(title, style="bold", markup=False, highlight=False)
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("")
     for column in ("as it stands", "what if", "difference"):
         table.add_column(column, justify="right", no_wrap=True)
     for line in lines:
-        parts = [_figure(part, line.unit) for part in (line.before, line.after, line.after - line.before)]
-        table.add_row(_FIGURES[line.name], *parts)
+        before, after = (_figure(part, line.unit) for part in (line.before, line.after))
+        apart = f"{'+' if line.after > line.before else ''}{_figure(line.after - line.before, line.unit)}"
+        # Gaps say how far to trust either side; their difference says nothing.
+        table.add_row(
+            _FIGURES[line.name], before, after, "" if before == after or line.unit == "bps" else apart
+        )
     console.print(table)
 
 
@@ -148,26 +160,27 @@ def _figure(amount: float, unit: str) -> str:
         return f"{amount:.2%}"
     if unit == "usd":
         return _usd(amount)
-    return f"{amount:,.0f}" if unit == "count" else f"{amount:.2f} bp"
+    return f"{amount:,.0f}" if unit == "count" else f"{gap_bps(amount)} bp"
 
 
 def frontier(title: str, points: Sequence[Mapping[str, Any]], today: float) -> None:
     """A frontier as a table; the account's own price of risk is marked."""
     console.print(title, style="bold", markup=False)
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    columns = ("price of risk", "tracking error", "tax and cost", "tax", "trading", "turnover", "gap", "")
+    # In two lines, so that all of it fits 80 columns.
+    columns = ("price\nof risk", "tracking\nerror", "tax and\ncost", "tax", "trading", "turnover", "gap", "")
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for p in points:
         mark = "← own" if p["is_chosen"] else ""
         table.add_row(
-            f"{p['risk_price']:.3g}",
+            f"{p['risk_price']:,.0f}" if p["risk_price"] >= _LARGE_PRICE else f"{p['risk_price']:.3g}",
             f"{p['tracking_error']:.2%}",
             f"{p['tax_and_cost_bps']:.1f} bp",
             _usd(p["tax_usd"]),
             _usd(p["trading_cost_usd"]),
             f"{p['turnover']:.1%}",
-            f"{p['gap_bps']:.2f} bp",
+            f"{gap_bps(p['gap_bps'])} bp",
             f"{mark}{' limit broken' if p['is_relaxed'] else ''}",
         )
     console.print(table)
@@ -199,4 +212,5 @@ def _trades(trades: Sequence[NameTrade], names: Mapping[int, str]) -> Table:
 
 
 def _usd(amount: float) -> str:
-    return f"-${-amount:,.0f}" if amount < 0 else f"${amount:,.0f}"
+    whole = round(amount)
+    return f"-${-whole:,}" if whole < 0 else f"${whole:,}"

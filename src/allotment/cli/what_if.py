@@ -105,7 +105,7 @@ def what_if(
     def show_it() -> None:
         from allotment.cli import show
 
-        show.comparison(lines)
+        show.comparison(f"{account}, {_in_words(change) or 'nothing changed'}", lines)
         for remark in after.remarks:
             output.console.print(f"! {remark}", style="yellow", markup=False)
         output.console.print()
@@ -193,6 +193,20 @@ def _tilt(word: str) -> Any:
 def _asked(change: Change) -> dict[str, Any]:
     """What was asked to be otherwise; the rest left out."""
     return {name: part for name, part in asdict(change).items() if part not in (None, (), 0.0)}
+
+
+def _in_words(change: Change) -> str:
+    """What was asked, as a heading."""
+    told = []
+    for name, part in _asked(change).items():
+        if name == "purpose":
+            told.append(f"mode {part['mode']}")
+        elif name == "tilts":
+            told += [f"tilt {one['score']} {one['strength']:g}" for one in part]
+        else:
+            shown = ", ".join(part) if isinstance(part, tuple) else f"{part:,g}"
+            told.append(f"{name.replace('_', ' ')} {shown}")
+    return "; ".join(told)
 
 
 def _write(found: AccountFrontier, out: Path) -> None:

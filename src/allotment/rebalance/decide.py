@@ -76,6 +76,8 @@ def propose(
     allowed = trades.gain_cents + washed
     gain_short, gain_long = int(allowed[short].sum()), int(allowed[~short].sum())
     wash_cents = round(float(answer.wash[a]) * prepared.value_cents)
+    # What accounts share stands with each of them, as a fraction of the value of all.
+    year_cents = round(reasons.terms.shared.year * prepared.value_cents)
     # An IRA's purchase may disallow a loss of its owner, too; what was lost counts as short-term.
     realised = (gain_short + claims, gain_long) if taxable else (claims, 0)
     status = Status(int(answer.status[a]))
@@ -109,7 +111,7 @@ def propose(
         gain_short_cents=gain_short if taxable else 0,
         gain_long_cents=gain_long if taxable else 0,
         loss_banked_cents=-int(allowed[losses].sum()) if taxable else 0,
-        tax_cents=int(trades.tax_cents.sum()) + wash_cents,
+        tax_cents=int(trades.tax_cents.sum()) + wash_cents + year_cents,
         tax_this_year_saved_cents=year.saved_cents(case.taxpayer, *realised),
         cost_cents=int(trades.cost_cents.sum()),
         turnover=float(trades.value_cents.sum() / 2 / max(prepared.value_cents, 1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,10 @@ from allotment.rebalance import sentences
 from allotment.rebalance.proposal import Proposal, ProposalState
 from allotment.rebalance.reasons import TradeReasons
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints
+
+_FLOAT_DUST = 1e-9
+# Told where the trades' own lines add up to another tax than that of all together.
+_APART_CENTS, _APART = 10 * CENTS_PER_USD, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +75,9 @@ def explain(proposal: Proposal, factor_names: Sequence[str] = ()) -> Explanation
     if proposal.state == ProposalState.NOTHING_TO_DO:
         headline = "Nothing is traded: no trade is worth what it costs."
     else:
-        n_sold = len({t.security_id for t in trades if t.side == "sell"})
-        n_bought = len({t.security_id for t in trades if t.side == "buy"})
-        headline = (
-            f"Sell {_usd(_total(trades, 'sell'))} of {_names(n_sold)} and buy "
-            f"{_usd(_total(trades, 'buy'))} of {_names(n_bought)}."
-        )
+        sides = [_side(trades, side) for side in ("sell", "buy")]
+        told = " and ".join(side for side in sides if side)
+        headline = f"{told[:1].upper()}{told[1:]}."
     return Explanation(headline=headline, facts=tuple(_facts(proposal)), trades=trades, left=_left(proposal))
 
 
@@ -102,13 +104,9 @@ def _facts(p: Proposal) -> list[str]:
             f"long-term {_signed(p.gain_long_cents)}."
         )
     if p.tax_cents:
-        effect = "saves" if p.tax_cents < 0 else "costs"
-        facts.append(
-            f"As priced for this client, the tax side {effect} {_usd(abs(p.tax_cents) / CENTS_PER_USD)}; "
-            f"trading costs {_usd(p.cost_cents / CENTS_PER_USD)}."
-        )
-    elif p.cost_cents:
-        facts.append(f"Trading costs {_usd(p.cost_cents / CENTS_PER_USD)}.")
+        facts.append(f"{_tax(p)}.")
+    if p.cost_cents:
+        facts.append(f"Spreads cost {_usd(p.cost_cents / CENTS_PER_USD)}.")
     if np.isfinite(p.hold_objective) and np.isfinite(p.objective):
         better = (p.hold_objective - p.objective) * p.value_cents / CENTS_PER_USD
         facts.append(f"Risk, tax and cost together are {_usd(better)} better than doing nothing.")
@@ -117,9 +115,27 @@ def _facts(p: Proposal) -> list[str]:
     if np.isfinite(p.gap_bps):
         facts.append(
             f"No other trades of the accounts decided together can be better by more than "
-            f"{p.gap_bps:.2f} basis points of their value."
+            f"{gap_bps(p.gap_bps)} basis points of their value."
         )
     return facts
+
+
+def gap_bps(proven: float) -> str:
+    """A proven gap in basis points, never rounded down to more than is proven."""
+    return f"{math.ceil(max(proven, 0.0) * 100.0 - _FLOAT_DUST) / 100.0:.2f}"
+
+
+def _tax(p: Proposal) -> str:
+    """What the decision counts as tax, and its trades line by line, where the year taxes them otherwise."""
+    lines = int(p.trades.tax_cents.sum())
+    told = f"As priced for this client, the tax side {_effect(p.tax_cents)}"
+    if abs(p.tax_cents - lines) < max(_APART_CENTS, _APART * abs(p.tax_cents)):
+        return told
+    return f"{told}; at the rates of the last dollar, as the trades below are told, it {_effect(lines)}"
+
+
+def _effect(cents: int) -> str:
+    return f"{'saves' if cents < 0 else 'costs'} {_usd(abs(cents) / CENTS_PER_USD)}"
 
 
 def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade, ...]:
@@ -205,9 +221,10 @@ def _told(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, tuple
             for name in ("tax_usd", "cost_usd", "wash_usd", "tilt_usd", "risk_usd", "worth_usd", "other_usd")
         ),
         reasons.at_least_usd.tolist(),
+        reasons.limit_usd.tolist(),
         strict=True,
     )
-    for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least in rows:
+    for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least, limit in rows:
         named = factor_names[factor] if 0 <= factor < len(factor_names) else f"factor {factor}"
         changes = sentences.because(
             tax_usd=tax,
@@ -218,7 +235,11 @@ def _told(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, tuple
             factor=named if factor >= 0 else "",
         )
         without = sentences.instead(
-            worth_usd=worth, other=Other(other), other_usd=other_usd, at_least_usd=at_least
+            worth_usd=worth,
+            other=Other(other),
+            other_usd=other_usd,
+            at_least_usd=at_least,
+            limit_usd=limit,
         )
         told[security] = (changes, without)
     return told
@@ -242,12 +263,12 @@ def _left(proposal: Proposal) -> tuple[NameLeft, ...]:
     return tuple(made)
 
 
-def _names(count: int) -> str:
-    return "one name" if count == 1 else f"{count} names"
-
-
-def _total(trades: tuple[NameTrade, ...], side: str) -> float:
-    return sum(trade.value_usd for trade in trades if trade.side == side)
+def _side(trades: tuple[NameTrade, ...], side: str) -> str:
+    """What is sold, or bought, in all; "" for nothing."""
+    mine = [trade for trade in trades if trade.side == side]
+    names = len({trade.security_id for trade in mine})
+    count = "one name" if names == 1 else f"{names} names"
+    return f"{side} {_usd(sum(trade.value_usd for trade in mine))} of {count}" if mine else ""
 
 
 def _usd(amount: float) -> str:

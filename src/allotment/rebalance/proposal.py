@@ -91,7 +91,9 @@ class Proposal:
     gain_short_cents: int  # net, of this proposal, what young shares wash left out
     gain_long_cents: int
     loss_banked_cents: int  # sum of the losses of the lots sold at a loss, positive, less what is washed
-    tax_cents: int  # as priced in the objective, washes included
+    # As priced in the objective, washes included; of a year that is netted over several accounts, the
+    # part that its value has in theirs of what the rates of its trades leave out.
+    tax_cents: int
     # Tax of the taxpayer's year without this account's trades minus with them, given the year's
     # sales so far and the trades of the taxpayer's accounts that were decided before this one.
     tax_this_year_saved_cents: int

@@ -33,7 +33,7 @@ _INSTEAD = {
     Other.OTHER_SIDE: "the opposite trade",
 }
 _ASKED = {
-    Question.HARVEST: "Its loss ({weight} of the account) is not taken",
+    Question.HARVEST: "Its lots at a loss ({weight} of the account) are kept",
     Question.REDUCE: "It stays {weight} of the account above the index",
     Question.INCREASE: "It stays {weight} of the account below the index",
 }
@@ -41,7 +41,7 @@ _RULES = {
     Rule.NO_SALE: "it may not be sold",
     Rule.LOCKED_LOTS: "its lots may not be sold",
     Rule.NO_PURCHASE: "it may not be bought",
-    Rule.YOUNG_SHARES: "shares of its group bought in the last 30 days would wash the loss",
+    Rule.YOUNG_SHARES: "shares bought in the last 30 days would wash the loss",
     Rule.OPEN_CLAIM: "a purchase would wash a loss taken in the last 30 days",
     Rule.GROUP: "a substantially identical security is traded the other way",
     Rule.WEIGHT_LIMIT: "its weight limit stands in the way",
@@ -108,16 +108,21 @@ def because(
     return _sentence(parts) or "Hardly changes anything."
 
 
-def instead(*, worth_usd: float, other: Other, other_usd: float, at_least_usd: float) -> str:
-    """What doing without a trade would cost."""
+def instead(
+    *, worth_usd: float, other: Other, other_usd: float, at_least_usd: float, limit_usd: float = 0.0
+) -> str:
+    """What doing without a trade would cost. limit_usd: price of the name's limits, negative where the
+    trade brings it back to them: a price that keeps them, and nobody pays."""
     if other == Other.NONE or math.isnan(worth_usd):
         return ""
+    if limit_usd <= -_TOLD_USD_MIN:
+        return "Without it the name would be outside its limits."
     if worth_usd < _TOLD_USD_MIN:
         told = "It balances the other trades; alone it brings nothing"
     else:
-        told = f"Without it the account would be {usd(worth_usd)} worse off at today's prices"
-    if math.isfinite(at_least_usd) and at_least_usd >= _TOLD_USD_MIN:
-        told += f", and {usd(at_least_usd)} whatever else is done"
+        told = f"Without it the account would be {usd(worth_usd)} worse off"
+        if math.isfinite(at_least_usd) and at_least_usd >= _TOLD_USD_MIN:
+            told += f", at least {usd(at_least_usd)} whatever is traded instead"
     if other != Other.HOLD and _TOLD_USD_MIN <= other_usd < worth_usd:
         told += f"; {_INSTEAD[other]} would cost {usd(other_usd)}"
     return told + "."
@@ -140,7 +145,7 @@ def why_not(
         brings = f"bring {usd(brings_usd)}, but " if brings_usd >= _TOLD_USD_MIN else ""
         return f"{asked}: the trade would {brings}cost {usd(against_usd)}, most of it for {most}."
     last = f" (until {until})" if until is not None else ""
-    missed = f"; without that it would bring {usd(brings_usd)}" if brings_usd >= _TOLD_USD_MIN else ""
+    missed = f"; but for that it would bring {usd(brings_usd)}" if brings_usd >= _TOLD_USD_MIN else ""
     return f"{asked}: {_RULES[rule]}{last}{missed}."
 
 
