@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "how-to"
 ASKED = {
     "again": "again, about an account asked about before",
-    "first": "the first question to an account: its household's books are read and folded, and it is decided twice",
+    "first": "first, about an account: its household's books are read and folded, and it is decided twice",
     "all": "all",
 }
 PROFILES = {"A": "smallest trade 1 bp, no charges", "B": "charges, 11 sector rows, cash band"}
@@ -42,7 +42,7 @@ def frontier_table(result: dict[str, Any]) -> str:
     lines = [
         made_on(result),
         "",
-        "| profile | ms: median | 95th percentile | gap bp: median | p99 | tracking error, widest over narrowest |",
+        "| profile | ms: median | p95 | gap bp: median | p99 | tracking error: widest over narrowest |",
         "|---|---|---|---|---|---|",
     ]
     for name, told in PROFILES.items():
