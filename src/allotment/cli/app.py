@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import bench, db, importing, ledger, optimize, output, run, tax, what_if
+from allotment.cli import actions, bench, db, importing, ledger, optimize, output, run, tax, what_if
 
 app = typer.Typer(
     name="allotment",
@@ -79,6 +79,7 @@ for command in (run.init, run.rebalance, run.explain, run.demo, optimize.optimiz
 app.command("what-if")(what_if.what_if)
 app.command("frontier")(what_if.frontier)
 app.command("import")(importing.import_command)
+app.add_typer(actions.app, name="actions")
 app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(tax.app, name="tax")

@@ -129,8 +129,18 @@ def _index_weights(table: Table, asof: date) -> None:
         )
 
 
-_RATIO_KINDS = {"split", "spin_off", "stock_merger", "mixed_merger"}
-_AMOUNT_KINDS = {"cash_dividend", "special_cash_dividend", "cash_merger", "mixed_merger"}
+_RATIO_KINDS = {"split", "spin_off", "stock_merger", "mixed_merger", "split_off", "rights"} | {
+    "taxable_merger",
+    "taxable_spin_off",
+    "taxable_stock_dividend",
+}
+_AMOUNT_KINDS = {
+    "cash_dividend",
+    "special_cash_dividend",
+    "cash_merger",
+    "mixed_merger",
+    "return_of_capital",
+} | {"tender", "exercise_rights", "liquidation", "final_liquidation"}
 
 
 def _corporate_actions(table: Table, _asof: date) -> None:

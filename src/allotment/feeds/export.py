@@ -165,6 +165,14 @@ def _market(history: MarketHistory, codes: Mapping[int, str]) -> dict[str, dict[
                     "other": codes[a.other_security_id] if a.other_security_id else "",
                     "value": a.value_usd,
                     "note": a.note,
+                    "pay_date": a.pay_date,
+                    "price": a.price_usd,
+                    "other_price": a.other_price_usd,
+                    "lieu": a.lieu_usd,
+                    "final": a.is_final,
+                    "option": a.option,
+                    "default": a.is_default,
+                    "deadline": a.deadline,
                 }
                 for a in history.actions
             ],

@@ -176,10 +176,13 @@ def corporate_actions(table: Table, lookup: SecurityLookup) -> list[CorporateAct
     days = table.days("ex_date")
     ids = lookup.ids(table, "security", days)
     others = lookup.ids(table, "other", days)
-    _no_two_names(table, ids, days, table.words("kind").codes, others)
+    _no_two_names(table, ids, days, table.words("kind").codes, others, table.words("option").codes)
     table.check()
-    kinds, notes = table.words("kind").each(), table.words("note").each()
+    kinds, notes, options = (table.words(name).each() for name in ("kind", "note", "option"))
     ratios, amounts, values = (table.floats(name).tolist() for name in ("ratio", "amount", "value"))
+    prices, other_prices, lieus = (table.floats(c).tolist() for c in ("price", "other_price", "lieu"))
+    paid, deadlines = (table.days(name).tolist() for name in ("pay_date", "deadline"))
+    final, default = table.yes("final"), table.yes("default")
     made = [
         CorporateAction(
             security_id=int(ids[row]),
@@ -190,6 +193,14 @@ def corporate_actions(table: Table, lookup: SecurityLookup) -> list[CorporateAct
             other_security_id=int(others[row]) or None,
             value_usd=values[row],
             note=notes[row],
+            pay_date=paid[row],
+            price_usd=prices[row],
+            other_price_usd=other_prices[row],
+            lieu_usd=lieus[row],
+            is_final=bool(final[row]),
+            option=options[row],
+            is_default=bool(default[row]),
+            deadline=deadlines[row],
         )
         for row, day in enumerate(days.tolist())
     ]

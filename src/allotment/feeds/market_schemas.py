@@ -138,6 +138,19 @@ INDEX_WEIGHTS = Schema(
     ),
 )
 
+
+def _dollars(name: str, meaning: str, example: str) -> Column:
+    return Column(
+        name=name,
+        type=Type.NUMBER,
+        meaning=meaning,
+        example=example,
+        required=False,
+        default="0",
+        bound=Bound.NOT_NEGATIVE,
+    )
+
+
 CORPORATE_ACTIONS = Schema(
     kind="corporate_actions",
     about="What companies did to their holders. Announced actions may have an ex-date to come.",
@@ -174,12 +187,23 @@ CORPORATE_ACTIONS = Schema(
             bound=Bound.NOT_NEGATIVE,
         ),
         optional("note", Type.TEXT, "Anything a person should know.", "approximate"),
+        optional("pay_date", Type.DATE, "Day on which cash or shares come.", "2024-02-15"),
+        _dollars("price", "Market value of a share held, just after (spin-off, rights).", "133.9"),
+        _dollars("other_price", "Market value of a share received; empty: `value` over `ratio`.", "134"),
+        _dollars("lieu", "Cash per whole share for fractions.", "134.2"),
+        optional(
+            "final", Type.YESNO, "Form 8937, or the year's reclassification, is in these terms.", "no", "no"
+        ),
+        optional("option", Type.CODE, "Name of the option, where holders may choose among rows.", "cash"),
+        optional("default", Type.YESNO, "The option of who does not choose.", "no", "no"),
+        optional("deadline", Type.DATE, "Last day to choose.", "2024-02-01"),
     ),
-    key=("security", "ex_date", "kind", "other"),
+    key=("security", "ex_date", "kind", "other", "option"),
     needs=("securities", "identifiers"),
     rules=(
-        "A split, spin-off or stock merger states its `ratio`.",
-        "A dividend or cash merger states its `amount`, a mixed merger both.",
+        "A split, spin-off, stock merger, split-off or issue of rights states its `ratio`.",
+        "What pays cash (dividend, capital, tender, liquidation, cash or mixed merger) states its `amount`.",
+        "To be booked, an action names in `other` what is spun off, merged into or issued.",
     ),
 )
 

@@ -152,6 +152,11 @@ class Books:
         self._sleeves = [(s.sleeve_id, s.account_id) for s in book_tables.load_sleeves(firm)]
 
     @property
+    def groups(self) -> IdenticalGroups:
+        """Securities that count as one for wash sales."""
+        return self._groups
+
+    @property
     def household_ids(self) -> list[int]:
         """Households that have accounts, ascending."""
         return sorted(self._members)

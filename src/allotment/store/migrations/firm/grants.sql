@@ -16,3 +16,6 @@ GRANT UPDATE (revoked_at, written_by) ON {schema}.actor_token TO {role};
 GRANT INSERT, UPDATE ON {schema}.venue, {schema}.household, {schema}.taxpayer, {schema}.account,
     {schema}.sleeve, {schema}.lots_now, {schema}.household_state, {schema}.sold_now, {schema}.filed_year TO {role};
 GRANT DELETE ON {schema}.sold_now TO {role};
+-- Corporate actions.
+GRANT INSERT ON {schema}.election, {schema}.action_difference TO {role};
+GRANT UPDATE (settled_at, settled_by, settled_note) ON {schema}.action_difference TO {role};
