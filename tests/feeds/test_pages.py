@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from allotment.errors import BadRow
+from allotment.feeds.entitlement_file import ENTITLEMENTS
 from allotment.feeds.pages import index_page, page
 from allotment.feeds.schemas import SCHEMAS
 
@@ -19,6 +20,10 @@ FOLDER = ROOT / "docs" / "reference" / "files"
 def test_the_page_is_what_the_schema_says(kind: str) -> None:
     """Mend by `python tools/file_pages.py`."""
     assert (FOLDER / f"{kind.replace('_', '-')}.md").read_text() == page(SCHEMAS[kind])
+
+
+def test_the_page_of_entitlements_too() -> None:
+    assert (FOLDER / "entitlements.md").read_text() == page(ENTITLEMENTS)
 
 
 def test_the_list_of_pages_too() -> None:
@@ -47,6 +52,6 @@ def test_the_tool_writes_these_pages() -> None:
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert set(tool.pages()) == {FOLDER / "index.md"} | {
+    assert set(tool.pages()) == {FOLDER / "index.md", FOLDER / "entitlements.md"} | {
         FOLDER / f"{kind.replace('_', '-')}.md" for kind in SCHEMAS
     }

@@ -359,8 +359,8 @@ def show_differences(found: Sequence[RaisedDifference], names: Names) -> None:
 
 def _print_differences(facts: Sequence[dict[str, Any]]) -> None:
     columns = ("severity", "account", "security", "ex_date", "item", "expected", "came", "remedy")
-    columns = ("number", *columns) if "number" in facts[0] else columns
-    _print(columns, [[row[name] for name in columns] for row in facts])
+    shown = ("number", *columns) if "number" in facts[0] else columns
+    _print(shown, [[row[name] for name in shown] for row in facts])
 
 
 def show_consequences(found: Sequence[IndexConsequence], names: Names) -> None:

@@ -89,6 +89,10 @@ def decimals(values: Ints, places: int) -> pl.Series:
     return frame.select(text).to_series()
 
 
+def _yes(claim: bool) -> str:
+    return "yes" if claim else "no"
+
+
 def _records(kind: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Columns of a file from one mapping per row, in the schema's order and notation."""
     columns: dict[str, Any] = {}
@@ -169,9 +173,9 @@ def _market(history: MarketHistory, codes: Mapping[int, str]) -> dict[str, dict[
                     "price": a.price_usd,
                     "other_price": a.other_price_usd,
                     "lieu": a.lieu_usd,
-                    "final": a.is_final,
+                    "final": _yes(a.is_final),
                     "option": a.option,
-                    "default": a.is_default,
+                    "default": _yes(a.is_default),
                     "deadline": a.deadline,
                 }
                 for a in history.actions
@@ -199,7 +203,7 @@ def _book(book: BookRecords, codes: Mapping[int, str]) -> dict[str, dict[str, An
                     "share_step": v.share_step_nano,
                     "lot_mode": v.lot_mode.value,
                     "relief": v.relief.value,
-                    "fifo_by_holding_from": "yes" if v.fifo_by_holding_from else "no",
+                    "fifo_by_holding_from": _yes(v.fifo_by_holding_from),
                     "lots_per_order_max": v.lots_per_order_max,
                 }
                 for v in book.venues

@@ -59,7 +59,10 @@ _RECEIVING = frozenset(
     | {ActionKind.STOCK_MERGER, ActionKind.MIXED_MERGER, ActionKind.TAXABLE_MERGER}
     | {ActionKind.SYMBOL_CHANGE, ActionKind.EXERCISE}
 )
-_WITHOUT_LIEU = frozenset({ActionKind.TAXABLE_SPIN_OFF, ActionKind.TAXABLE_MERGER, ActionKind.SPLIT_OFF})
+_PAYS_FRACTIONS = frozenset(
+    {ActionKind.SPLIT, ActionKind.SPIN_OFF, ActionKind.RIGHTS, ActionKind.STOCK_MERGER}
+    | {ActionKind.MIXED_MERGER}
+)
 _CASH_BY_TERMS = frozenset(
     {ActionKind.CASH_MERGER, ActionKind.FINAL_LIQUIDATION, ActionKind.MIXED_MERGER, ActionKind.TAXABLE_MERGER}
     | {ActionKind.RETURN_OF_CAPITAL, ActionKind.LIQUIDATION, ActionKind.CANCELLATION}
@@ -248,7 +251,7 @@ def _by_terms(made: ActionPlan, held: Held, quantity: int) -> ActionPlan:
     price = action.price_usd if kind is ActionKind.SPLIT else action.received_price_usd
     after = _parts(action, quantity)
     stated = nano_of(action.lieu_usd or price)
-    lieu = stated if held.whole_shares and kind not in _WITHOUT_LIEU and after % NANO_PER_SHARE else 0
+    lieu = stated if held.whole_shares and kind in _PAYS_FRACTIONS and after % NANO_PER_SHARE else 0
     fraction = after % NANO_PER_SHARE if lieu else 0
     cash_nano = nano_of(action.amount_usd)
     cash = mul_div(quantity, cash_nano, CENTS_DIVISOR)

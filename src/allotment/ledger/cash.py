@@ -53,6 +53,8 @@ _PAYS_BY_LOT = np.array(
         EventKind.STOCK_MERGER,
         EventKind.MIXED_MERGER,
         EventKind.CASH_MERGER,
+        EventKind.RIGHTS,
+        EventKind.SYMBOL_CHANGE,
     ],
     np.int8,
 )
