@@ -20,6 +20,7 @@ from allotment.tax.identical import IdenticalGroups
 
 SHARE = 10**9
 PARENT, CHILD = 1, 2
+CHILDS: dict[str, Any] = {"other_security_id": CHILD}
 EX, PAID = date(2024, 4, 2), date(2024, 4, 5)
 GROUPS = IdenticalGroups.alone(np.array([PARENT, CHILD]))
 ACCOUNTS = AccountTable.of_accounts(
@@ -84,18 +85,19 @@ def test_a_dividend_pays_every_sleeve_and_no_cent_is_lost() -> None:
     ("made", "shares", "fraction", "cash", "lieu"),
     [
         (plan(action(ActionKind.SPLIT, ratio=2.0), held(50)), 50, 0, 0, 0),
-        (plan(action(ActionKind.SPLIT, ratio=0.333333, lieu_usd=60), held(227, whole=True)), -152, 0.666666667, 0, 4000),
+        (plan(action(ActionKind.SPLIT, ratio=0.333333, lieu_usd=60), held(227, whole=True)),
+         -152, 0.666666667, 0, 4000),
         (plan(action(ActionKind.SPLIT, ratio=0.333333, lieu_usd=60), held(227)), -151.333333333, 0, 0, 0),
         (plan(action(ActionKind.CASH_MERGER, amount_usd=12.5), held(10)), 0, 0, 12_500, 0),
         (plan(action(ActionKind.CANCELLATION), held(10)), 0, 0, 0, 0),
         (plan(action(ActionKind.RETURN_OF_CAPITAL, amount_usd=0.8), held(10)), 0, 0, 800, 0),
         (
-            plan(action(ActionKind.SPIN_OFF, ratio=0.25, other_security_id=CHILD, price_usd=90, other_price_usd=40),
+            plan(action(ActionKind.SPIN_OFF, ratio=0.25, price_usd=90, other_price_usd=40, **CHILDS),
                  held(50, whole=True)),
             12, 0.5, 0, 2000,
         ),
         (
-            plan(action(ActionKind.MIXED_MERGER, ratio=0.5, other_security_id=CHILD, other_price_usd=40, amount_usd=3),
+            plan(action(ActionKind.MIXED_MERGER, ratio=0.5, other_price_usd=40, amount_usd=3, **CHILDS),
                  held(50)),
             25, 0, 15_000, 0,
         ),
@@ -159,9 +161,8 @@ def test_holdings_are_by_account_and_sleeve_and_shorts_apart() -> None:
     writer = EventWriter()
     day = date(2024, 1, 3)
     for sleeve, shares in ((70, 10), (71, 30)):
-        writer.write(
-            EventKind.BUY, 1, 10, day, security_id=PARENT, quantity_nano=shares * SHARE, amount_cents=1, sleeve_id=sleeve
-        )  # fmt: skip
+        facts = {"security_id": PARENT, "quantity_nano": shares * SHARE, "amount_cents": 1}
+        writer.write(EventKind.BUY, 1, 10, day, sleeve_id=sleeve, **facts)
     writer.write(EventKind.SHORT_SELL, 1, 10, day, security_id=CHILD, quantity_nano=SHARE, amount_cents=1)
     table = AccountTable.of_accounts(
         [
@@ -177,7 +178,9 @@ def test_holdings_are_by_account_and_sleeve_and_shorts_apart() -> None:
         ],
         sleeves=[(70, 10), (71, 10)],
     )
-    found = holdings(fold(writer.events(), table, GROUPS), [PARENT, CHILD], [(70, 10), (71, 10)], frozenset({10}))
+    found = holdings(
+        fold(writer.events(), table, GROUPS), [PARENT, CHILD], [(70, 10), (71, 10)], frozenset({10})
+    )
     assert [(one.security_id, one.is_short, one.by_sleeve) for one in found] == [
         (PARENT, False, ((71, 30 * SHARE), (70, 10 * SHARE))),
         (CHILD, True, ((70, SHARE),)),

@@ -77,7 +77,12 @@ def test_cash_follows_every_kind_of_event() -> None:
 def test_a_fraction_paid_out_is_cash_whatever_brought_it(kind: EventKind) -> None:
     book = EventWriter()
     book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10.5, 105)
-    terms = {"other_security_id": PEAR, "lieu_nano": 8 * SHARE, "old_price_nano": SHARE, "new_price_nano": SHARE}
+    terms = {
+        "other_security_id": PEAR,
+        "lieu_nano": 8 * SHARE,
+        "old_price_nano": SHARE,
+        "new_price_nano": SHARE,
+    }
     book.write(kind, *TAXABLE, date(2024, 2, 1), security_id=APPLE, terms=terms)
     state = folded(book)
     assert state.cash_cents.tolist() == [-10_500 + 400, 0, 0]

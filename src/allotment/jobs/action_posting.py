@@ -33,7 +33,7 @@ from allotment.ledger.entitlement import (
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.fold import fold
 from allotment.ledger.forecast import Forecast, Forecasts, Standing
-from allotment.ledger.rebooking import Rebooking, rebook, write_rebooking
+from allotment.ledger.rebooking import Rebooking, rebook, with_booked_cash, write_rebooking
 from allotment.ledger.write import EventWriter, concatenate, take
 from allotment.store import action_tables, market_tables
 from allotment.store.session import FirmStore
@@ -94,7 +94,7 @@ def post_entitlements(firm: FirmStore, path: Path, asof: date, advance: Advance)
             advance("comparing entitlements", at + 1, len(parts))
         posted = _post(firm, made, source, advance)
         for key in batch.clean or ():
-            action_tables.settle_earlier(firm, key, f"{source} agrees")
+            action_tables.settle_earlier(firm, key, source)
         action_tables.raise_differences(firm, batch.differences, source)
     return PostedActions(
         n_rows=len(rows),
@@ -244,7 +244,8 @@ def _final(found: Forecasts, security_id: int, ex_date: date) -> tuple[dict[int,
     for account_id, rows in by_account.items():
         if not plans[account_id]:
             continue  # a short, or a choice that was not ours: a person's business
-        rebooking = rebook(plans[account_id], found.standing, rows)
+        final = with_booked_cash(plans[account_id], found.standing, rows)
+        rebooking = rebook(final, found.standing, rows)
         if rebooking.events:
             made[rebooking.household_id].append(rebooking)
         else:

@@ -31,43 +31,75 @@ class Rebooking:
 
 
 def rebook(made: Sequence[ActionPlan], standing: InForce, rows: Sequence[int]) -> Rebooking:
-    """Put `rows` (of the events in force), which book one account's action, in terms of the plans.
+    """Put `rows` (of the events in force), which book one account's action, in terms of the plans."""
+    planned = [event for one in made for event in one.events]
+    written: list[tuple[PlannedEvent, int]] = []
+    pairs, left = _paired(planned, standing.events, rows)
+    for event, row in pairs:
+        if row is None:
+            written.append((event, 0))
+            continue
+        booked = booked_event(standing.events, row)
+        event = replace(event, day_seq=booked.day_seq, settles=event.settles or booked.settles)
+        if event != booked:
+            written.append((event, int(standing.recorded_as[row])))
+    written += [
+        (_withdrawal(booked_event(standing.events, row)), int(standing.recorded_as[row])) for row in left
+    ]
+    return Rebooking(household_id=made[0].household_id, account_id=made[0].account_id, events=tuple(written))
 
-    Cash in lieu and cash that came by rounding stay as they were booked.
+
+def with_booked_cash(made: Sequence[ActionPlan], standing: InForce, rows: Sequence[int]) -> list[ActionPlan]:
+    """The plans with what the custodian paid: cash that differs by rounding, cash in lieu, the day.
+
+    Final terms tell what basis is; what was paid is known already.
     """
-    events = standing.events
+    planned = [event for one in made for event in one.events]
+    kept = []
+    for event, row in _paired(planned, standing.events, rows)[0]:
+        if row is not None:
+            booked = booked_event(standing.events, row)
+            lieu = booked.terms["lieu_nano"] if booked.terms else 0
+            terms = event.terms | {"lieu_nano": lieu} if event.terms else None
+            event = replace(event, terms=terms, settles=booked.settles or event.settles)
+        kept.append(event)
+    off = int(standing.events.amount_cents[list(rows)].sum()) - sum(event.amount_cents for event in kept)
+    if kept and 0 < abs(off) <= _CASH_KEPT_MAX_CENTS:
+        largest = max(range(len(kept)), key=lambda at: kept[at].amount_cents)
+        kept[largest] = replace(kept[largest], amount_cents=kept[largest].amount_cents + off)
+    waiting = iter(kept)
+    return [replace(one, events=tuple(next(waiting) for _ in one.events)) for one in made]
+
+
+def _paired(
+    planned: Sequence[PlannedEvent], events: Events, rows: Sequence[int]
+) -> tuple[list[tuple[PlannedEvent, int | None]], list[int]]:
+    """Each planned event with the booked row that stands for it, and the rows that nothing stands for."""
     waiting: dict[tuple[int, int, int], list[int]] = defaultdict(list)
     for row in rows:
         # What others booked has no place in the day that tells one dividend from another.
         place = min(int(events.day_seq[row]), 0)
         waiting[int(events.kind[row]), int(events.sleeve_id[row]), place].append(row)
-    planned = [event for one in made for event in one.events]
-    planned = _with_booked_cash(planned, events, rows)
-    written: list[tuple[PlannedEvent, int]] = []
+    pairs: list[tuple[PlannedEvent, int | None]] = []
     for event in planned:
         places = (
             waiting[int(event.kind), event.sleeve_id, event.day_seq]
             or waiting[int(event.kind), event.sleeve_id, 0]
         )
-        if not places:
-            written.append((event, 0))
-            continue
-        row = places.pop(0)
-        event = _kept(event, events, row)
-        if not _is_same(event, events, row):
-            written.append((event, int(standing.recorded_as[row])))
-    for row in sorted(row for places in waiting.values() for row in places):
-        withdrawn = replace(
-            booked_event(events, row),
-            kind=EventKind.REVERSAL,
-            quantity_nano=0,
-            amount_cents=0,
-            settles=None,
-            detail=0,
-            terms=None,
-        )
-        written.append((withdrawn, int(standing.recorded_as[row])))
-    return Rebooking(household_id=made[0].household_id, account_id=made[0].account_id, events=tuple(written))
+        pairs.append((event, places.pop(0) if places else None))
+    return pairs, sorted(row for places in waiting.values() for row in places)
+
+
+def _withdrawal(booked: PlannedEvent) -> PlannedEvent:
+    return replace(
+        booked,
+        kind=EventKind.REVERSAL,
+        quantity_nano=0,
+        amount_cents=0,
+        settles=None,
+        detail=0,
+        terms=None,
+    )
 
 
 def write_rebooking(writer: EventWriter, one: Rebooking) -> None:
@@ -108,30 +140,3 @@ def booked_event(events: Events, row: int) -> PlannedEvent:
         if at >= 0
         else None,
     )
-
-
-def _kept(event: PlannedEvent, events: Events, row: int) -> PlannedEvent:
-    """The planned event with the day of payment and the cash in lieu that were booked."""
-    booked = booked_event(events, row)
-    kept = replace(event, day_seq=booked.day_seq, settles=booked.settles or event.settles)
-    if event.terms and booked.terms and booked.terms["lieu_nano"]:
-        kept = replace(kept, terms=event.terms | {"lieu_nano": booked.terms["lieu_nano"]})
-    return kept
-
-
-def _is_same(event: PlannedEvent, events: Events, row: int) -> bool:
-    return event == booked_event(events, row)
-
-
-def _with_booked_cash(planned: list[PlannedEvent], events: Events, rows: Sequence[int]) -> list[PlannedEvent]:
-    """The planned events with the cash that was booked, where they differ by rounding alone."""
-    booked = int(events.amount_cents[list(rows)].sum())
-    off = booked - sum(event.amount_cents for event in planned)
-    if not planned or not 0 < abs(off) <= _CASH_KEPT_MAX_CENTS:
-        return planned
-    largest = max(range(len(planned)), key=lambda at: planned[at].amount_cents)
-    event = planned[largest]
-    return [
-        replace(one, amount_cents=event.amount_cents + off) if at == largest else one
-        for at, one in enumerate(planned)
-    ]

@@ -103,11 +103,12 @@ def settle_difference(firm: FirmStore, difference_id: int, note: str) -> None:
         )
 
 
-def settle_earlier(firm: FirmStore, difference: tuple[int, int, date, str], note: str) -> int:
-    """Settle what earlier files told of (account, security, ex-date, kind); how many there were."""
+def settle_earlier(firm: FirmStore, difference: tuple[int, int, date, str], source: str) -> int:
+    """Settle what other files told of (account, security, ex-date, kind), now that `source` agrees with
+    the books; how many there were."""
     done = firm.connection().execute(
         "UPDATE action_difference SET settled_at = now(), settled_by = %s, settled_note = %s WHERE "
-        "(account_id, security_id, ex_date, kind) = (%s, %s, %s, %s) AND settled_at IS NULL",
-        [firm.actor_id, note, *difference],
+        "(account_id, security_id, ex_date, kind) = (%s, %s, %s, %s) AND settled_at IS NULL AND source <> %s",
+        [firm.actor_id, f"{source} agrees", *difference, source],
     )
     return int(done.rowcount)
