@@ -125,11 +125,20 @@ def risk(folder: Path) -> Result:
     return bench(histories, perf_counter)
 
 
+def actions(folder: Path) -> Result:
+    """Every recorded corporate action replayed on lots: how far cash and value are off the adjusted close."""
+    from allotment.feeds.action_history import priced_symbols
+    from allotment.ledger.price_replay import replay
+
+    started = perf_counter()
+    replayed = {name: asdict(replay(symbols)) for name, symbols in priced_symbols(folder).items()}
+    return {"seconds": round(perf_counter() - started, 1), "replayed": replayed}
+
+
 def _silent(_what: str, _done: int, _total: int) -> None:
     return None
 
 
-# `risk` stands apart, for it needs a folder of real prices.
 BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "fold": fold,
     "optimize": optimize,
@@ -140,3 +149,5 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "world": world,
     "run": run,
 }
+# These need a folder of real prices.
+ON_REAL_PRICES: Mapping[str, Callable[[Path], Result]] = {"risk": risk, "actions": actions}

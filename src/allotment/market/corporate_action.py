@@ -66,7 +66,7 @@ class CorporateAction:
     @property
     def received_price_usd(self) -> float:
         """Market value of a share received, 0 where it is not known."""
-        return self.other_price_usd or self.value_usd / self.ratio
+        return self.other_price_usd or self.value_usd / float(exact_ratio(self.ratio))
 
 
 def exact_ratio(ratio: float) -> Fraction:
