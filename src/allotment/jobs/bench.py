@@ -55,6 +55,13 @@ def imports() -> Result:
     return dict(import_bench.bench())
 
 
+def books() -> Result:
+    """The books in a database of their own: loading, a day of fills, reading, verifying, and size."""
+    from allotment.jobs import books_bench
+
+    return books_bench.bench()
+
+
 def optimize() -> Result:
     """Certified accounts per second per core, the gap, and ratios to peers, on synthetic accounts.
 
@@ -146,6 +153,7 @@ BENCHMARKS: Mapping[str, Callable[[], Result]] = {
     "what_if": what_if,
     "store": store,
     "import": imports,
+    "books": books,
     "world": world,
     "run": run,
 }

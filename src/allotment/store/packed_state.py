@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class UnsettledRows:
     amount_cents: Ints
 
 
+_Record = TypeVar("_Record")
 SOLD = packed.layout_of(SoldRows, 1)
 LINKS = packed.layout_of(LinkRows, 1)
 CASH = packed.layout_of(CashRows, 1)
@@ -127,6 +128,12 @@ def pack_state(state: BookState) -> PackedState:
 def unpack_sold(data: packed.Bytes, offsets: Ints) -> SoldRows:
     """The rows of packed disposals, one group after the other."""
     rows, _ = packed.unpack(data, offsets, SOLD, SoldRows)
+    return rows
+
+
+def unpack_one(blob: bytes, layout: packed.Layout, record: type[_Record]) -> _Record:
+    """The rows of one blob."""
+    rows, _ = packed.unpack(np.frombuffer(blob, np.uint8), np.array([0, len(blob)]), layout, record)
     return rows
 
 

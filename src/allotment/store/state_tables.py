@@ -14,7 +14,19 @@ from psycopg import sql
 from allotment.ledger.sold import SoldRows
 from allotment.store import binary_copy, lot_tables, packed
 from allotment.store.lot_tables import LotView
-from allotment.store.packed_state import LINKS, SOLD, PackedColumn, PackedSales, PackedState, unpack_sold
+from allotment.store.packed_state import (
+    CASH,
+    LINKS,
+    SOLD,
+    UNSETTLED,
+    CashRows,
+    PackedColumn,
+    PackedSales,
+    PackedState,
+    UnsettledRows,
+    unpack_one,
+    unpack_sold,
+)
 from allotment.store.session import FirmStore, some_ids
 from allotment.units import Ints
 
@@ -49,6 +61,44 @@ def load_hashes(firm: FirmStore, household_ids: Sequence[int] | Ints | None = No
     query = sql.SQL("SELECT household_id, state_hash FROM household_state WHERE {} ORDER BY household_id")
     found = firm.connection().execute(query.format(some_ids(household_ids, "household_id")))
     return dict(found.fetchall())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdState:
+    """What is stored of a household besides its open lots."""
+
+    version: int
+    cash: CashRows
+    unsettled: UnsettledRows
+    sold: dict[LotView, SoldRows]  # every year
+    state_hash: bytes
+
+
+def read_household(firm: FirmStore, household_id: int) -> HouseholdState | None:
+    """The stored state of a household, None when nothing ever happened to it."""
+    connection = firm.connection()
+    found = connection.execute(
+        "SELECT version, cash, unsettled, state_hash FROM household_state WHERE household_id = %s",
+        [household_id],
+        binary=True,
+    ).fetchone()
+    if found is None:
+        return None
+    version, cash, unsettled, digest = found
+    blobs: dict[LotView, list[bytes]] = {view: [] for view in LotView}
+    for view, disposals in connection.execute(
+        "SELECT view, disposals FROM sold_now WHERE household_id = %s ORDER BY year",
+        [household_id],
+        binary=True,
+    ):
+        blobs[LotView(view)].append(disposals)
+    return HouseholdState(
+        version=version,
+        cash=unpack_one(cash, CASH, CashRows),
+        unsettled=unpack_one(unsettled, UNSETTLED, UnsettledRows),
+        sold={view: _unpacked(parts) for view, parts in blobs.items()},
+        state_hash=digest,
+    )
 
 
 def differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
