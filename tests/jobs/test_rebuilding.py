@@ -27,14 +27,14 @@ def test_books_built_anew_in_another_firm_have_the_same_hashes(
     with Store.open(settings) as store:
         store.drop_firm("other")
         store.create_firm("other", market="market_books")
-        with store.firm("other") as other:
-            assert rebuild_books(other, tmp_path / "written", quiet) == written.n_events
+        with store.firm("other") as other, store.market("market_books") as market:
+            assert rebuild_books(other, market, tmp_path / "written", quiet) == written.n_events
             assert state_tables.load_hashes(other) == state_tables.load_hashes(books)
             ours, theirs = verify(books, None, quiet), verify(other, None, quiet)
             assert theirs.is_clean
             assert (theirs.state_hash, theirs.last_link) == (ours.state_hash, ours.last_link)
             with pytest.raises(DataError, match="has events already"):
-                rebuild_books(other, tmp_path / "written", quiet)
+                rebuild_books(other, market, tmp_path / "written", quiet)
         store.drop_firm("other")
 
 
@@ -50,8 +50,8 @@ def test_a_folder_whose_events_were_changed_is_refused(books, settings: Settings
     with Store.open(settings) as store:
         store.drop_firm("other")
         store.create_firm("other", market="market_books")
-        with store.firm("other") as other:
+        with store.firm("other") as other, store.market("market_books") as market:
             with pytest.raises(DataError, match="does not hold"):
-                rebuild_books(other, tmp_path / "written", quiet)
+                rebuild_books(other, market, tmp_path / "written", quiet)
             assert event_tables.last_sequence(other) == 0
         store.drop_firm("other")

@@ -214,8 +214,13 @@ def rebuild(
     from allotment.jobs.rebuilding import rebuild_books
     from allotment.store.database import Store
 
-    with Store.open(context.obj) as store, store.firm() as firm, output.progress(quiet=as_json) as advance:
-        n_events = rebuild_books(firm, folder, advance)
+    with (
+        Store.open(context.obj) as store,
+        store.firm() as firm,
+        store.market(firm.market) as market,
+        output.progress(quiet=as_json) as advance,
+    ):
+        n_events = rebuild_books(firm, market, folder, advance)
     output.emit(
         {"folder": str(folder), "n_events": n_events},
         as_json=as_json,

@@ -31,10 +31,11 @@ def init(
 
     with Store.open(context.obj) as store:
         made = store.create_firm(firm)
+        store.firm(firm).close()  # the firm used last is the default of every command
 
     def show_it() -> None:
         output.console.print(
-            f"Firm [bold]{made.name}[/] is there. Next: `allotment --firm {made.name} import FOLDER`."
+            f"Firm [bold]{made.name}[/] is there, and the one that commands work for. Next: `allotment import FOLDER`."
         )
 
     output.emit({"firm": made.name, "market": made.market}, as_json=as_json, show=show_it)

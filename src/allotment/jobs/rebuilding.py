@@ -20,9 +20,10 @@ from allotment.errors import DataError, UsageError
 from allotment.jobs.posting import derive
 from allotment.jobs.verification import check_chain
 from allotment.ledger.chain import Posting
+from allotment.market.security import Security
 from allotment.store import book_tables, event_chain, event_tables, ledger_copy, market_tables
 from allotment.store.ledger_copy import ActorRow
-from allotment.store.session import FirmStore
+from allotment.store.session import FirmStore, MarketStore
 
 Advance = Callable[[str, int, int], None]
 EVENTS, POSTINGS, CLIENTS = "events.parquet", "postings.parquet", "clients.json"
@@ -67,7 +68,7 @@ def write_books(firm: FirmStore, folder: Path, advance: Advance) -> BooksWritten
     accounts = book_tables.load_accounts(firm)
     clients = {
         "schema_version": _SCHEMA_VERSION,
-        "securities": {str(s.security_id): s.code for s in market_tables.load_securities(firm)},
+        "securities": [asdict(one) for one in market_tables.load_securities(firm)],
         "actors": [asdict(one) for one in ledger_copy.read_actors(firm)],
         "venues": [asdict(one) for one in book_tables.load_venues(firm).values()],
         "households": [asdict(one) for one in book_tables.load_households(firm)],
@@ -79,14 +80,14 @@ def write_books(firm: FirmStore, folder: Path, advance: Advance) -> BooksWritten
     return BooksWritten(folder=str(folder), n_events=done, n_postings=len(postings), n_accounts=len(accounts))
 
 
-def rebuild_books(firm: FirmStore, folder: Path, advance: Advance) -> int:
+def rebuild_books(firm: FirmStore, market: MarketStore, folder: Path, advance: Advance) -> int:
     """Build the books of a folder in an empty firm; how many events.
 
-    Raises DataError, with nothing written, when the firm has events, when the market's securities
-    have other numbers, or when the chain does not hold.
+    A market without securities gets those of the books. Raises DataError, with no books written, when
+    the firm has events, when the market's securities have other numbers, or when the chain does not hold.
     """
     clients, postings = _read_clients(folder), _read_postings(folder)
-    _check_securities(firm, clients["securities"])
+    _same_securities(firm, market, [_record(Security, one) for one in clients["securities"]])
     with firm.transaction():
         if event_tables.last_sequence(firm):
             raise DataError(f"firm {firm.firm} has events already; rebuild books in a new firm.")
@@ -151,13 +152,16 @@ def _copy_events(firm: FirmStore, folder: Path, advance: Advance) -> int:
     return done
 
 
-def _check_securities(firm: FirmStore, wanted: dict[str, str]) -> None:
-    here = {str(s.security_id): s.code for s in market_tables.load_securities(firm)}
-    wrong = sorted(code for number, code in wanted.items() if here.get(number) != code)
+def _same_securities(firm: FirmStore, market: MarketStore, wanted: list[Security]) -> None:
+    here = {one.security_id: one.code for one in market_tables.load_securities(firm)}
+    if not here:
+        market_tables.save_securities(market, wanted)
+        return
+    wrong = sorted(one.code for one in wanted if here.get(one.security_id) != one.code)
     if wrong:
         raise DataError(
             f"{len(wrong)} securities of the books have another number in market {firm.market}, or are not "
-            f"there: {', '.join(wrong[:10])}. Use a market that was imported from the same files."
+            f"there: {', '.join(wrong[:10])}. Use a market of its own, or one imported from the same files."
         )
 
 
