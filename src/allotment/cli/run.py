@@ -35,7 +35,7 @@ def init(
 
     def show_it() -> None:
         output.console.print(
-            f"Firm [bold]{made.name}[/] is there, and the one that commands work for. Next: `allotment import FOLDER`."
+            f"Firm [bold]{made.name}[/] is there; commands work for it now. Next: `allotment import FOLDER`."
         )
 
     output.emit({"firm": made.name, "market": made.market}, as_json=as_json, show=show_it)
