@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -42,6 +42,12 @@ def optimize(
     mode: ModeName = "",
     amount: Amount = None,
     years_left: YearsLeft = 1,
+    gap_bps: Annotated[
+        float, typer.Option(min=0.0, help="Search until the gap is proven to be at most this.")
+    ] = 0.3,
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="Go on searching for so long where the gap is larger.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Decide accounts given as files: trades by lot, with reasons and a proof of how good they are.
@@ -63,7 +69,7 @@ def optimize(
         for at, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
             advance("Optimising", at, len(problems))
             try:
-                found = _found(problem, trades, asked, aim)
+                found = _found(problem, trades, asked, aim, Search(gap_bps, seconds))
             except BadFileError as error:
                 mistakes += error.rows
                 continue
@@ -90,19 +96,27 @@ def _backend(name: str, line: str, seconds_max: float) -> tuple[str, Backend] | 
     return (line, backends.command(line, seconds_max)) if line else None
 
 
+class Search(NamedTuple):
+    """How far to go with a problem."""
+
+    gap_bps: float
+    seconds: float
+
+
 def _found(
-    folder: Path, trades: Path | None, asked: tuple[str, Backend] | None, aim: Purpose | None
+    folder: Path, trades: Path | None, asked: tuple[str, Backend] | None, aim: Purpose | None, search: Search
 ) -> Answer:
     """Our own answer, or that of a file or backend with what our rules and bound say of it."""
     from allotment.feeds.problem_answer import FILE, Door, answer
     from allotment.feeds.problem_columns import OPTIONS, for_purpose, problem_columns
     from allotment.feeds.problem_folder import read_problem
     from allotment.feeds.problem_trades import as_weights, read_trades
+    from allotment.jobs.time_limit import solve_within
     from allotment.optimize.backend import Reply, consider
     from allotment.optimize.certify import certify
     from allotment.optimize.conflict import find_conflicts
     from allotment.optimize.solution import Fault, Status
-    from allotment.optimize.solve import solve_batch, solve_one
+    from allotment.optimize.solve import solve_batch
 
     given = read_problem(folder)
     columns = for_purpose(problem_columns(given), aim)
@@ -110,7 +124,7 @@ def _found(
     traded = read_trades(trades, given, columns) if trades is not None else None
     solve_batch(market, problem.problems(0, 0))  # loads the kernels, which is not timed
     started = perf_counter()
-    own = solve_one(market, problem, options=OPTIONS)
+    own = solve_within(market, problem, OPTIONS._replace(gap_bps=search.gap_bps), search.seconds)
     seconds = perf_counter() - started
     if own.status[0] == Status.INVALID:
         fault = Fault(int(own.fault[0])).name.lower()
