@@ -1,0 +1,328 @@
+"""Swaps between sleeves of one account: shares change their label, cash goes the other way.
+
+The custodian knows one account. Two managers inside it need not trade at the market with one another:
+
+*Crossing*: one sleeve buys what another sells. Lots are re-labelled and the price is paid between the
+sleeves; there is no order, and no tax event, for the owner of the shares is the same.
+
+*Substitution*: a sleeve is about to sell, and another sleeve of the account holds lots that are better
+sold. Equal shares are exchanged first, so that the sale relieves the account's best lots and each sleeve
+keeps its shares. The sleeve that sells gives the lots that it would have sold.
+
+Price: the average of the block that traded the security that day, else the official close. A swap is
+worth shares × price, rounded to the cent once, and both sleeves book that amount: it is what their
+performance sees (`ledger.sleeve_trades`). Every swap becomes events: RELABEL with named lots for the
+shares, SLEEVE_CASH with the security and its shares for the money. The two sums of a substitution
+cancel.
+
+A lot is named by the event that made it, wherever its shares lie; a name does not tell which sleeve's part
+of a lot is meant. A lot shared by the two sleeves of a swap is therefore gathered in one and what is left
+over goes back; a lot that a third sleeve shares is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+
+from allotment.book.household import Sleeve
+from allotment.book.lots import Lots
+from allotment.errors import DataError
+from allotment.ledger.events import EventKind, Events
+from allotment.ledger.write import EventWriter, Named
+from allotment.units import NANO_PER_SHARE, Ints, format_scaled, value_cents
+
+
+class SwapKind(StrEnum):
+    """Why shares change sleeves."""
+
+    CROSSING = "crossing"
+    SUBSTITUTION = "substitution"
+
+
+class PriceSource(StrEnum):
+    """Where a swap's price comes from."""
+
+    BLOCK = "block average"
+    CLOSE = "official close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapPrice:
+    """What a share is swapped at."""
+
+    price_micros: int
+    source: PriceSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleevedAccount:
+    """An account as a swap sees it. `lots` are its open lots in the taxpayer's view, in any order."""
+
+    household_id: int
+    account_id: int
+    sleeves: tuple[Sleeve, ...]  # `lots.sleeve_ix` is a position here
+    lots: Lots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """Shares that go from one sleeve to another, and the cash that goes back."""
+
+    kind: SwapKind
+    account_id: int
+    day: date
+    security_id: int
+    seller: Sleeve
+    buyer: Sleeve
+    quantity_nano: int
+    price: SwapPrice
+    amount_cents: int
+    lots: tuple[Named, ...]  # what the buyer receives
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSwap:
+    """What a swap comes to: the record of each leg, and the events that book it, named from 1."""
+
+    legs: tuple[Leg, ...]
+    events: Events
+    left_nano: int = 0  # better shares that could not be exchanged: too many sleeves share their lots
+
+
+def swap_price(block_micros: int, close_micros: int) -> SwapPrice:
+    """The block's average of the day where there is one, else the official close; 0 for none.
+
+    Raises DataError when there is neither.
+    """
+    if block_micros > 0:
+        return SwapPrice(price_micros=block_micros, source=PriceSource.BLOCK)
+    if close_micros > 0:
+        return SwapPrice(price_micros=close_micros, source=PriceSource.CLOSE)
+    raise DataError("there is neither a block nor an official close that day: a swap has no price.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapRequest:
+    """What is swapped. `order`: positions of the account's lots of the security as its relief, or the
+    tax of a sale, closes them (`ledger.lot_choice`, `rebalance.lot_rules`), the first to go first."""
+
+    day: date
+    security_id: int
+    quantity_nano: int
+    price: SwapPrice
+    order: Ints
+    day_seq: int = 0  # of the first event: swaps stand after what is booked of the day
+    reason: str = ""
+
+
+def cross(account: SleevedAccount, seller_ix: int, buyer_ix: int, request: SwapRequest) -> PlannedSwap:
+    """One sleeve buys what another sells; positions are those of `account.sleeves`.
+
+    The lots are those that the seller would have sold. Raises DataError when the seller has too few.
+    """
+    assert seller_ix != buyer_ix
+    plan = _Plan(account, request, SwapKind.CROSSING)
+    taken = plan.first_shares(seller_ix, buyer_ix, request.quantity_nano)
+    seller, buyer = account.sleeves[seller_ix], account.sleeves[buyer_ix]
+    why = request.reason or f"{buyer.code} buys what {seller.code} sells: no order, no tax"
+    plan.move(seller_ix, buyer_ix, taken, why)
+    return plan.done()
+
+
+def substitute(account: SleevedAccount, seller_ix: int, request: SwapRequest) -> PlannedSwap:
+    """Exchange equal shares so that the sleeve which is about to sell holds the account's best lots.
+
+    `request.quantity_nano` is what will be sold. No legs come back when the seller holds the best lots
+    already; whoever holds most of the better lots exchanges first. Raises DataError when the seller has too
+    few shares.
+    """
+    plan = _Plan(account, request, SwapKind.SUBSTITUTION)
+    kept, wanted = plan.best_shares(seller_ix, request.quantity_nano)
+    seller, left = account.sleeves[seller_ix], 0
+    for other_ix, lots in sorted(wanted.items(), key=lambda one: -sum(shares for _, shares in one[1])):
+        given = plan.shares_to_give(seller_ix, other_ix, sum(shares for _, shares in lots), kept)
+        received = _first(lots, sum(shares for _, shares in given))
+        left += sum(shares for _, shares in lots) - sum(shares for _, shares in received)
+        if not received:
+            continue
+        other = account.sleeves[other_ix]
+        why = request.reason or (
+            f"{seller.code} sells {format_scaled(request.quantity_nano, NANO_PER_SHARE)} shares and "
+            f"{other.code} holds lots that the account sells first"
+        )
+        plan.move(other_ix, seller_ix, received, why)
+        plan.move(seller_ix, other_ix, given, why)
+        for name, shares in received:
+            kept[name] = kept.get(name, 0) + shares
+    return plan.done(left)
+
+
+_LotName = tuple[int, int]
+_Shares = list[tuple[_LotName, int]]  # lots and how much of each
+
+
+def _first(lots: _Shares, quantity: int) -> _Shares:
+    """The first shares of a list, which has enough of them."""
+    found, left = _Shares(), quantity
+    for name, shares in lots:
+        here = min(left, shares)
+        if here:
+            found.append((name, here))
+        left -= here
+    assert left == 0
+    return found
+
+
+class _Plan:
+    """A swap in the making: who holds how much of each lot now, and the events so far."""
+
+    def __init__(self, account: SleevedAccount, request: SwapRequest, kind: SwapKind) -> None:
+        self.account, self.request, self.kind = account, request, kind
+        self._writer, self._legs = EventWriter(), list[Leg]()
+        self._day_seq = request.day_seq
+        if request.quantity_nano <= 0:
+            raise DataError("a swap is of a positive number of shares.")
+        lots, order = account.lots, np.asarray(request.order, np.int64)
+        mine = lots.security_id == request.security_id
+        assert np.array_equal(np.sort(order), np.flatnonzero(mine)), (
+            "the order is of every lot of the security"
+        )
+        if (lots.side[order] < 0).any():
+            raise DataError("the account is short of the security; short positions are not swapped.")
+        # Lots in the order in which they go, and what each sleeve holds of them.
+        self._held: dict[_LotName, dict[int, int]] = {}
+        for row in order.tolist():
+            name = (int(lots.origin_event[row]), int(lots.origin_line[row]))
+            held = self._held.setdefault(name, {})
+            sleeve = int(lots.sleeve_ix[row])
+            held[sleeve] = held.get(sleeve, 0) + int(lots.quantity_nano[row])
+
+    def first_shares(self, giver: int, taker: int, quantity: int) -> _Shares:
+        """The first shares of the giver's that can go to the taker."""
+        found, left = _Shares(), quantity
+        for name, held in self._held.items():
+            here = min(left, held.get(giver, 0)) if self._only(name, giver, taker) else 0
+            if here:
+                found.append((name, here))
+                left -= here
+        if left:
+            self._too_few(giver, quantity, quantity - left)
+        return found
+
+    def best_shares(self, seller: int, quantity: int) -> tuple[dict[_LotName, int], dict[int, _Shares]]:
+        """The account's first shares: the seller's own, and those of each other sleeve.
+
+        Of a lot that several sleeves share, the seller's part goes first.
+        """
+        has = sum(held.get(seller, 0) for held in self._held.values())
+        if has < quantity:
+            self._too_few(seller, quantity, has)
+        own, wanted, left = dict[_LotName, int](), dict[int, _Shares](), quantity
+        for name, held in self._held.items():
+            for sleeve in sorted(held, key=lambda one: (one != seller, one)):
+                here = min(left, held[sleeve])
+                if sleeve == seller:
+                    own[name] = here
+                elif here and self._only(name, seller, sleeve):
+                    wanted.setdefault(sleeve, _Shares()).append((name, here))
+                else:
+                    continue
+                left -= here
+        return own, wanted
+
+    def shares_to_give(self, seller: int, taker: int, quantity: int, kept: dict[_LotName, int]) -> _Shares:
+        """Up to so many of the seller's first shares beside those that it keeps for its sale."""
+        found, left = _Shares(), quantity
+        for name, held in self._held.items():
+            here = min(left, held.get(seller, 0) - kept.get(name, 0))
+            if here > 0 and self._only(name, seller, taker):
+                found.append((name, here))
+                left -= here
+        return found
+
+    def move(self, giver: int, taker: int, lots: _Shares, reason: str) -> None:
+        """Re-label lots, pay for them, and keep the record of it."""
+        request, sleeves = self.request, self.account.sleeves
+        alone = [(name, here) for name, here in lots if len(self._sharing(name)) == 1]
+        shared = [(name, here) for name, here in lots if len(self._sharing(name)) > 1]
+        self._relabel(giver, taker, alone)
+        self._relabel(giver, taker, [(name, sum(self._held[name].values())) for name, _ in shared])
+        back = [(name, self._held[name][giver] - here) for name, here in shared]
+        self._relabel(taker, giver, [(name, rest) for name, rest in back if rest])
+        for name, here in lots:
+            held = self._held[name]
+            held[giver] -= here
+            held[taker] = held.get(taker, 0) + here
+        quantity = sum(here for _, here in lots)
+        amount = int(value_cents(np.array([quantity]), np.array([request.price.price_micros]))[0])
+        # Cash goes from the buyer to the seller; the shares beside it make it a trade.
+        self._write(EventKind.SLEEVE_CASH, taker, giver, quantity, amount_cents=amount)
+        self._legs.append(
+            Leg(
+                kind=self.kind,
+                account_id=self.account.account_id,
+                day=request.day,
+                security_id=request.security_id,
+                seller=sleeves[giver],
+                buyer=sleeves[taker],
+                quantity_nano=quantity,
+                price=request.price,
+                amount_cents=amount,
+                lots=tuple((*name, here) for name, here in lots),
+                reason=reason,
+            )
+        )
+
+    def done(self, left_nano: int = 0) -> PlannedSwap:
+        """The swap as planned."""
+        return PlannedSwap(legs=tuple(self._legs), events=self._writer.events(), left_nano=left_nano)
+
+    def _sharing(self, name: _LotName) -> set[int]:
+        return {sleeve for sleeve, shares in self._held[name].items() if shares}
+
+    def _only(self, name: _LotName, one: int, other: int) -> bool:
+        return self._sharing(name) <= {one, other}
+
+    def _relabel(self, giver: int, taker: int, lots: _Shares) -> None:
+        if lots:
+            named = [(*name, here) for name, here in lots]
+            self._write(EventKind.RELABEL, giver, taker, sum(here for _, here in lots), named=named)
+
+    def _write(
+        self,
+        kind: EventKind,
+        origin: int,
+        to: int,
+        quantity: int,
+        *,
+        amount_cents: int = 0,
+        named: Sequence[Named] = (),
+    ) -> None:
+        account, sleeves = self.account, self.account.sleeves
+        self._writer.write(
+            kind,
+            account.household_id,
+            account.account_id,
+            self.request.day,
+            security_id=self.request.security_id,
+            quantity_nano=quantity,
+            amount_cents=amount_cents,
+            sleeve_id=sleeves[origin].sleeve_id,
+            other_account_id=sleeves[to].sleeve_id,
+            day_seq=self._day_seq,
+            named=named,
+        )
+        self._day_seq += 1
+
+    def _too_few(self, sleeve: int, wanted: int, there: int) -> None:
+        code = self.account.sleeves[sleeve].code
+        raise DataError(
+            f"sleeve {code} has {format_scaled(there, NANO_PER_SHARE)} shares that can be swapped, "
+            f"{format_scaled(wanted, NANO_PER_SHARE)} are asked for."
+        )
