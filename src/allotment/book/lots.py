@@ -25,6 +25,17 @@ class BasisState(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LotName:
+    """The custodian's name of a lot that came in kind; `transfer` is empty for the opening's lots."""
+
+    event_seq: int
+    line: int
+    account_id: int
+    transfer: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lots:
     """Open lots of one or many accounts. Every column has shape (n_lots,).
 

@@ -304,3 +304,122 @@ LOTS = Schema(
         "Without `lot`, no two rows are equal in everything: give each lot its name.",
     ),
 )
+
+TRANSFERS = Schema(
+    kind="transfers",
+    about="Lots that came into accounts in kind. One transfer becomes one event; lots whose basis is pending "
+    "or missing trade but are not harvested until a file `late_basis` brings it.",
+    columns=(
+        Column(name="account", type=Type.CODE, meaning="The account that receives.", example="A-1001-1"),
+        Column(
+            name="transfer",
+            type=Type.CODE,
+            meaning="The custodian's number of the transfer.",
+            example="ACAT-8841",
+        ),
+        Column(name="day", type=Type.DATE, meaning="Day on which it came.", example="2024-06-14", past=True),
+        optional(
+            "sleeve", Type.CODE, "The sleeve that receives; empty: the account's first.", "A-1001-1-index"
+        ),
+        security(),
+        Column(name="lot", type=Type.CODE, meaning="The custodian's name of the lot.", example="000123"),
+        Column(name="quantity", type=Type.SHARES, meaning="Shares.", example="12.5", bound=Bound.POSITIVE),
+        LOTS.by_name["basis"],
+        LOTS.by_name["loss_basis"],
+        Column(
+            name="acquired",
+            type=Type.DATE,
+            meaning="Trade date of the original purchase.",
+            example="2021-06-14",
+            required=False,
+            default_meaning="needed unless `basis_state` is pending or missing; then the day of the transfer",
+            past=True,
+        ),
+        LOTS.by_name["holding_from"],
+        LOTS.by_name["origin"],
+        LOTS.by_name["order"],
+        LOTS.by_name["absorbed"],
+        LOTS.by_name["covered"],
+        LOTS.by_name["basis_state"],
+    ),
+    key=("account", "transfer", "lot"),
+    needs=("accounts", "sleeves", "securities", "identifiers"),
+    rules=(
+        "The account is open, and the transfer is not booked yet; the sleeve is the account's.",
+        "The rows of one transfer are of one day.",
+        "`basis` and `acquired` are given unless `basis_state` is pending or missing.",
+        "`acquired` is not after `day`, `holding_from` not after `acquired`.",
+    ),
+)
+
+LATE_BASIS = Schema(
+    kind="late_basis",
+    about="Basis that became known after its lots came. The event that brought them is put right, and "
+    "everything that follows from it is derived anew; sales that change are told.",
+    columns=(
+        Column(name="account", type=Type.CODE, meaning="The account.", example="A-1001-1"),
+        Column(
+            name="transfer",
+            type=Type.CODE,
+            meaning="The transfer that brought the lot.",
+            example="ACAT-8841",
+            required=False,
+            default_meaning="the lots of the account's opening",
+        ),
+        Column(
+            name="lot",
+            type=Type.CODE,
+            meaning="The custodian's name of the lot, as it came.",
+            example="000123",
+        ),
+        Column(
+            name="quantity",
+            type=Type.SHARES,
+            meaning="Shares of the lot as it came, to be sure that it is the same.",
+            example="12.5",
+            required=False,
+            default_meaning="not compared",
+            bound=Bound.POSITIVE,
+        ),
+        Column(
+            name="basis",
+            type=Type.MONEY,
+            meaning="Cost of the whole lot as it came, with fees and earlier wash-sale additions.",
+            example="2143.75",
+            bound=Bound.NOT_NEGATIVE,
+        ),
+        LOTS.by_name["loss_basis"],
+        LOTS.by_name["acquired"],
+        LOTS.by_name["holding_from"],
+        LOTS.by_name["origin"],
+        LOTS.by_name["covered"],
+    ),
+    key=("account", "transfer", "lot"),
+    needs=("accounts", "lots", "transfers"),
+    rules=(
+        "The lot came with the transfer, or with the opening while its basis was pending or missing.",
+        "`acquired` is not after the day on which the lot came, `holding_from` not after `acquired`.",
+    ),
+)
+
+CARRIED_PRICES = Schema(
+    kind="carried_prices",
+    about="The custodian's prices of what accounts hold and we do not trade: bonds, private funds. A price "
+    "holds until the next.",
+    columns=(
+        Column(name="account", type=Type.CODE, meaning="The account.", example="A-1001-1"),
+        security("What is carried, a bond or a private fund."),
+        Column(name="day", type=Type.DATE, meaning="Day of the price.", example="2024-06-28", past=True),
+        Column(
+            name="price",
+            type=Type.PRICE,
+            meaning="Dollars of one unit of the lots' quantity: 0.985 for a bond at 98.5 that is counted in "
+            "dollars of face value.",
+            example="0.985",
+            bound=Bound.NOT_NEGATIVE,
+        ),
+    ),
+    key=("account", "security", "day"),
+    needs=("accounts", "securities", "identifiers"),
+    rules=("The security is of a kind that is not traded (`bond`, `private`).",),
+)

@@ -27,6 +27,8 @@ def check_table(table: Table, asof: date) -> None:
         "accounts": _accounts,
         "mandates": _mandates,
         "lots": _lots,
+        "transfers": _transfers,
+        "late_basis": _late_basis,
     }.get(table.schema.kind)
     if extra:
         extra(table, asof)
@@ -172,10 +174,45 @@ def _mandates(table: Table, _asof: date) -> None:
 
 
 def _lots(table: Table, _asof: date) -> None:
+    _refuse_unknown_basis(table, ("basis",))
+    _refuse_late_holding(table)
+
+
+def _transfers(table: Table, _asof: date) -> None:
+    _refuse_unknown_basis(table, ("basis", "acquired"))
+    _refuse_late_holding(table)
+    acquired, came = table.days("acquired"), table.days("day")
+    rows = np.flatnonzero((acquired > came) & table.sound("acquired", "day"))
+    found = [f"{acquired[row]} is after `day`, {came[row]}" for row in rows.tolist()]
+    table.refuse(rows, "acquired", found, "correct one of the two days")
+    sound = table.sound("account", "transfer", "day")
+    accounts, transfers = table.words("account").codes, table.words("transfer").codes
+    first: dict[tuple[int, int], int] = {}
+    for row in np.flatnonzero(sound).tolist():
+        at = first.setdefault((int(accounts[row]), int(transfers[row])), row)
+        if came[row] != came[at]:
+            found = [f"{came[row]}, and line {table.lines[at]} of the same transfer says {came[at]}"]
+            table.refuse([row], "day", found, "give one day, or another number of the transfer")
+
+
+def _late_basis(table: Table, _asof: date) -> None:
+    _refuse_late_holding(table)
+
+
+def _refuse_unknown_basis(table: Table, columns: Sequence[str]) -> None:
+    """What has to be stated of a lot unless its basis is pending or missing."""
     state = table.words("basis_state")
     is_known = state.mapped([int(word == "known") for word in state.values]) == 1
-    rows = np.flatnonzero(is_known & table.empty["basis"] & table.sound("basis", "basis_state"))
-    table.refuse(rows, "basis", "found nothing", "give the basis, or say pending or missing in basis_state")
+    for column in columns:
+        rows = np.flatnonzero(is_known & table.empty[column] & table.sound(column, "basis_state"))
+        remedy = f"give the {_NOUN[column]}, or say pending or missing in basis_state"
+        table.refuse(rows, column, "found nothing", remedy)
+
+
+_NOUN = {"basis": "basis", "acquired": "day of purchase"}
+
+
+def _refuse_late_holding(table: Table) -> None:
     acquired, holding = table.days("acquired"), table.days("holding_from")
     rows = np.flatnonzero((holding > acquired) & table.sound("acquired", "holding_from"))
     found = [f"{holding[row]} is after `acquired`, {acquired[row]}" for row in rows.tolist()]

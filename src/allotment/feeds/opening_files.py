@@ -17,7 +17,7 @@ from allotment.feeds.book_schemas import BASIS_STATES, Origin
 from allotment.feeds.references import Known, rows_of
 from allotment.feeds.table import Table, Words
 from allotment.ledger.events import EventKind, Events, EventTerms, LotsPayload, no_dates
-from allotment.units import Codes, Ints, as_day
+from allotment.units import Codes, Dates, Ints, as_day
 
 _BOUGHT = {Origin.PURCHASE, Origin.REINVEST}
 
@@ -53,32 +53,48 @@ def cash(table: Table, known: Known, asof: date) -> Events:
     table.check()
     order = np.argsort(ids, kind="stable")
     accounts = ids[order]
-    return _openings(EventKind.OPENING_CASH, accounts, known, asof, table.ints("amount")[order])
+    days = np.full(len(accounts), as_day(asof))
+    return per_account(
+        EventKind.OPENING_CASH, accounts, known, days, amount_cents=table.ints("amount")[order]
+    )
 
 
 def lots(table: Table, known: Known, asof: date) -> Events:
     """One opening event per account, its lots in the order of the file."""
     account = _open_accounts(table, known, asof, known.with_lots, "opening lots")
     security = known.securities.ids(table, "security", asof)
-    sleeve = _sleeves_of(table, known, account)
+    sleeve = sleeves_of(table, known, account)
     table.check()
     order = np.argsort(account, kind="stable")
     account_ids, first = np.unique(account[order], return_index=True)
     acquired = table.days("acquired")
+    payload = payload_of(table, order, account=account, security=security, sleeve=sleeve, acquired=acquired)
+    assert as_day(asof) >= acquired.max()
+    start = np.append(first, len(table)).astype(np.int64)
+    days = np.full(len(account_ids), as_day(asof))
+    return per_account(EventKind.OPENING, account_ids, known, days, lots_start=start, payload=payload)
+
+
+def payload_of(
+    table: Table, order: Ints, *, account: Ints, security: Ints, sleeve: Ints, acquired: Dates
+) -> LotsPayload:
+    """The rows' lots in `order`. account, security, sleeve, acquired: of every row, by id and day."""
     holding = np.where(table.empty["holding_from"], acquired, table.days("holding_from"))
     basis = table.ints("basis")
     loss_basis = np.where(table.empty["loss_basis"], basis, table.ints("loss_basis"))
-    bought = _coded(table.words("origin"), {origin.value: origin in _BOUGHT for origin in Origin}) == 1
-    payload = LotsPayload(
+    side = np.ones(len(table), np.int8)
+    if "side" in table.columns:
+        side = _coded(table.words("side"), {"long": 1, "short": -1})
+    return LotsPayload(
         security_id=security[order],
         sleeve_id=sleeve[order],
-        side=_coded(table.words("side"), {"long": 1, "short": -1})[order],
+        side=side[order],
         quantity_nano=table.ints("quantity")[order],
         basis_cents=basis[order],
         loss_basis_cents=loss_basis[order],
         acquired=acquired[order],
         holding_from=holding[order],
-        purchased=np.where(bought, acquired, np.datetime64("NaT", "D"))[order],
+        purchased=purchased_of(table, acquired)[order],
         order_id=_orders(table, account)[order],
         absorbed=table.yes("absorbed").astype(np.int8)[order],
         covered=table.yes("covered").astype(np.int8)[order],
@@ -86,17 +102,19 @@ def lots(table: Table, known: Known, asof: date) -> Events:
             table.words("basis_state"), {name: BasisState(at) for at, name in enumerate(BASIS_STATES)}
         )[order],
     )
-    assert as_day(asof) >= acquired.max()
-    start = np.append(first, len(table)).astype(np.int64)
-    nothing = np.zeros(account_ids.shape, np.int64)
-    return _openings(EventKind.OPENING, account_ids, known, asof, nothing, start, payload)
+
+
+def purchased_of(table: Table, acquired: Dates) -> Dates:
+    """The day of purchase of each row: NaT for what was not bought, or is not known to have been."""
+    bought = _coded(table.words("origin"), {origin.value: origin in _BOUGHT for origin in Origin}) == 1
+    return np.where(bought & ~table.empty["acquired"], acquired, np.datetime64("NaT", "D"))
 
 
 def _coded(words: Words, codes: Mapping[str, int]) -> Codes:
     return words.mapped([int(codes[word]) for word in words.values]).astype(np.int8)
 
 
-def _sleeves_of(table: Table, known: Known, account: Ints) -> Ints:
+def sleeves_of(table: Table, known: Known, account: Ints) -> Ints:
     """Sleeve id per row, 0 where the file names none."""
     rows_of(table, "sleeve", known.sleeves, "sleeve")
     words = table.words("sleeve")
@@ -127,16 +145,18 @@ def _orders(table: Table, account: Ints) -> Ints:
     return made
 
 
-def _openings(
+def per_account(
     kind: EventKind,
     account_ids: Ints,
     known: Known,
-    asof: date,
-    amount_cents: Ints,
+    effective: Dates,
+    *,
+    amount_cents: Ints | None = None,
     lots_start: Ints | None = None,
     payload: LotsPayload | None = None,
+    detail: Codes | None = None,
 ) -> Events:
-    """One event per account, effective on the day of the import, in order of account."""
+    """One event for each of the accounts, on its day, in that order, named from 1. Shapes (n,)."""
     n = account_ids.shape[0]
     home = {account.account_id: account.household_id for account in known.accounts.values()}
     nothing = np.zeros(n, np.int64)
@@ -145,16 +165,16 @@ def _openings(
         household_id=np.array([home[number] for number in account_ids.tolist()], np.int64),
         account_id=account_ids,
         sleeve_id=nothing,
-        effective=np.full(n, as_day(asof)),
+        effective=effective,
         day_seq=nothing,
         kind=np.full(n, kind, np.int8),
         security_id=nothing,
         quantity_nano=nothing,
-        amount_cents=amount_cents,
+        amount_cents=nothing if amount_cents is None else amount_cents,
         settles=no_dates(n),
         order_id=nothing,
         other_account_id=nothing,
-        detail=np.zeros(n, np.int8),
+        detail=np.zeros(n, np.int8) if detail is None else detail,
         reverses=np.zeros(n, np.int64),
         terms_ix=np.full(n, -1, np.int32),
         lots_start=np.zeros(n + 1, np.int64) if lots_start is None else lots_start,

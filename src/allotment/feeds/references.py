@@ -24,7 +24,9 @@ class SecurityLookup:
     """Securities by code, or by an identifier of a day (`ticker:META`)."""
 
     def __init__(self, securities: Iterable[Security], identifiers: Iterable[Identifier] = ()) -> None:
-        self.codes = {security.code: security.security_id for security in securities}
+        listed = tuple(securities)
+        self.codes = {security.code: security.security_id for security in listed}
+        self.kinds = {security.security_id: security.kind for security in listed}
         self._spans: dict[str, list[tuple[date, date | None, int]]] = {}
         for one in identifiers:
             span = (one.start, one.end, one.security_id)

@@ -27,6 +27,9 @@ SCHEMAS: dict[str, Schema] = {
         book.MANDATES,
         book.CASH,
         book.LOTS,
+        book.TRANSFERS,
+        book.LATE_BASIS,
+        book.CARRIED_PRICES,
     )
 }
 MARKET_KINDS = tuple(SCHEMAS)[:6]

@@ -9,14 +9,15 @@ import numpy as np
 
 from allotment.book.household import Sleeve
 from allotment.errors import DataError
-from allotment.feeds import book_files, market_files, opening_files
+from allotment.feeds import arrival_files, book_files, market_files, opening_files
 from allotment.feeds.references import Known, SecurityLookup
 from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
+from allotment.jobs import arrivals
 from allotment.jobs.posting import post
 from allotment.ledger.events import EventKind
 from allotment.risk.exposures import NAMES as EXPOSURES
-from allotment.store import book_tables, event_tables, index_tables, market_tables
+from allotment.store import arrival_tables, book_tables, event_tables, index_tables, market_tables
 from allotment.store.session import FirmStore, MarketStore
 
 Advance = Callable[[str, int, int], None]
@@ -24,15 +25,16 @@ Advance = Callable[[str, int, int], None]
 
 def load(
     firm: FirmStore, market: MarketStore, table: Table, asof: date, sha256: str, advance: Advance
-) -> None:
+) -> str:
     """Resolve a checked table and write it; call it in the transaction of its file.
 
-    Raises BadFileError with every row that does not fit what is stored.
+    Gives what came of it beside rows, in words. Raises BadFileError with every row that does not fit
+    what is stored.
     """
     kind = table.schema.kind
     if kind in MARKET_KINDS:
         _load_market(market, table)
-        return
+        return ""
     assert kind in BOOK_KINDS
     known = _known(firm, kind, asof)
     if kind == "venues":
@@ -49,8 +51,15 @@ def load(
         book_tables.save_mandates(firm, book_files.mandates(table, known, asof))
     elif kind == "cash":
         post(firm, opening_files.cash(table, known, asof), source=f"cash {sha256}", advance=advance)
+    elif kind == "lots":
+        arrivals.book_opening(firm, table, known, asof, sha256, advance)
+    elif kind == "transfers":
+        return arrivals.book_transfers(firm, table, known, asof, advance)
+    elif kind == "late_basis":
+        return arrivals.book_late_basis(firm, table, known, sha256, advance)
     else:
-        post(firm, opening_files.lots(table, known, asof), source=f"lots {sha256}", advance=advance)
+        arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
+    return ""
 
 
 def _load_market(market: MarketStore, table: Table) -> None:

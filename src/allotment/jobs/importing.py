@@ -27,6 +27,7 @@ from allotment.store.import_tables import ImportedFile, ImportRecord
 from allotment.store.session import FirmStore, MarketStore, Session
 
 Advance = Callable[[str, int, int], None]
+_BOOKED_ONCE = frozenset({"lots", "cash", "transfers", "late_basis"})
 
 
 class FileState(StrEnum):
@@ -139,7 +140,7 @@ def _load_whole(
         session.take_turns("import")
         if before := _loaded_before(session, file, sha256):
             return _outcome(file, FileState.LOADED_BEFORE, n_rows=before.n_rows, note=_when(before))
-        import_kinds.load(firm, market, table, asof, sha256, advance)
+        note = import_kinds.load(firm, market, table, asof, sha256, advance)
         table.check()  # whatever a kind's loader does, a file with a mistake is not stored
         import_tables.log_import(
             session,
@@ -152,7 +153,7 @@ def _load_whole(
                 schema_version=table.schema.version,
             ),
         )
-    return _outcome(file, FileState.LOADED, n_rows=len(table))
+    return _outcome(file, FileState.LOADED, n_rows=len(table), note=note)
 
 
 def _read(file: ImportFile, data: bytes, asof: date) -> Table:
@@ -168,10 +169,10 @@ def _read(file: ImportFile, data: bytes, asof: date) -> Table:
 def _loaded_before(session: Session, file: ImportFile, sha256: str) -> ImportRecord | None:
     """The import of the same content, unless another file of that name has replaced it since.
 
-    Lots and cash are booked once, whatever came after.
+    What becomes events is booked once, whatever came after.
     """
     found = import_tables.find_import(session, file.kind, sha256)
-    if found is None or file.kind in {"lots", "cash"}:
+    if found is None or file.kind in _BOOKED_ONCE:
         return found
     later = (one for one in import_tables.load_imports(session) if one.kind == file.kind)
     latest = next((one for one in later if one.name == file.path.name or one.sha256 == sha256), found)

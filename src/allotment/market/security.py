@@ -21,6 +21,11 @@ class SecurityKind(StrEnum):
     PRIVATE = "private"
 
 
+# Kinds that accounts may hold and this program neither buys nor sells: they are carried with the
+# custodian's basis and price, and count in value, risk and cash.
+CARRIED_KINDS = frozenset({SecurityKind.BOND, SecurityKind.PRIVATE})
+
+
 class IdentifierKind(StrEnum):
     """Names under which the world knows a security from one day to another."""
 
@@ -46,6 +51,11 @@ class Security:
     # unit equal one share (BRK.A = 1,500 BRK.B).
     group_code: str = ""
     group_units: float = 1.0
+
+    @property
+    def is_carried(self) -> bool:
+        """True for what is held and never traded by this program."""
+        return self.kind in CARRIED_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from allotment.book.household import Account, AccountKind, Taxpayer
-from allotment.book.lots import BasisState, Lots
+from allotment.book.lots import Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.errors import DataError
+from allotment.ledger.lot_choice import has_basis, unrealised_cents
 from allotment.optimize.cash_band import with_room_for_a_step
 from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Problems, make_problems
@@ -123,10 +124,11 @@ class _PricedLots:
     is_long: Bools
 
 
-def gain_cents(value_cents: Ints, basis_cents: Ints, loss_basis_cents: Ints) -> Ints:
-    """Value less basis; between the two bases of a gift there is neither gain nor loss (§1015(a))."""
-    gain = value_cents - basis_cents
-    return np.where(gain < 0, np.minimum(value_cents - loss_basis_cents, 0), gain)
+def expected_gain_cents(lots: Lots, value_cents: Ints) -> Ints:
+    """Gain of selling each lot whole, (n_lots,). Where the basis is pending or missing nothing is
+    harvested: the lot counts as if it had no basis, so that it is the last to be sold."""
+    gain = unrealised_cents(value_cents, lots.basis_cents, lots.loss_basis_cents)
+    return np.where(has_basis(lots), gain, value_cents)
 
 
 def _priced(case: AccountCase, market: MarketSnapshot, rows: Ints) -> _PricedLots:
@@ -139,7 +141,7 @@ def _priced(case: AccountCase, market: MarketSnapshot, rows: Ints) -> _PricedLot
         lots=lots,
         name=rows[order],
         value_cents=values[order],
-        gain_cents=gain_cents(values[order], lots.basis_cents, lots.loss_basis_cents),
+        gain_cents=expected_gain_cents(lots, values[order]),
         is_long=is_long[order],
     )
 
@@ -158,13 +160,6 @@ def _rows_held(lots: Lots, market: MarketSnapshot) -> Ints:
     return rows
 
 
-def _gain_usd(priced: _PricedLots) -> Floats:
-    """Gain of each lot; one whose basis is not known counts as if it had none, so that it is the last
-    to be sold."""
-    known = priced.lots.basis_state == BasisState.KNOWN
-    return usd(np.where(known, priced.gain_cents, priced.value_cents))
-
-
 def _tax_per_dollar(case: AccountCase, priced: _PricedLots) -> Floats:
     """Tax on each lot per dollar sold, as the client can use it: negative when a sale saves tax.
 
@@ -173,7 +168,7 @@ def _tax_per_dollar(case: AccountCase, priced: _PricedLots) -> Floats:
     """
     if case.account.kind != AccountKind.TAXABLE:
         return np.zeros(len(priced.lots))
-    gain_usd = _gain_usd(priced)
+    gain_usd = usd(priced.gain_cents)
     rate = _rates(case, priced)
     usable = np.where(gain_usd < 0, case.mandate.loss_value, 1.0)
     tax_usd = (rate * usable - case.mandate.basis_value) * gain_usd
@@ -238,9 +233,11 @@ def _problem(
     weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
     taxable = case.account.kind == AccountKind.TAXABLE
     # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
-    is_loss = (priced.gain_cents <= 0) & taxable
+    # One whose basis is not known for good is judged by what is stated, for washes alone.
+    stated = unrealised_cents(priced.value_cents, priced.lots.basis_cents, priced.lots.loss_basis_cents)
+    is_loss = (stated <= 0) & taxable
     washes = _washes(case, market, costs, rows, total_usd, priced, is_loss)
-    gain_share = _gain_usd(priced) / np.maximum(usd(priced.value_cents), 0.01)
+    gain_share = usd(priced.gain_cents) / np.maximum(usd(priced.value_cents), 0.01)
     return make_problems(
         names_from=np.array([0, n]),
         value_usd=one * total_usd,

@@ -9,9 +9,10 @@ import numpy as np
 
 from allotment.book.household import AccountKind
 from allotment.errors import InvariantError
+from allotment.ledger.lot_choice import has_basis, unrealised_cents
 from allotment.optimize.reasons import Reasons
 from allotment.optimize.solution import Solutions, Status
-from allotment.rebalance.case import Prepared, gain_cents
+from allotment.rebalance.case import Prepared
 from allotment.rebalance.proposal import Proposal, ProposalState, Trades
 from allotment.rebalance.reasons import trade_reasons, untraded
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -168,10 +169,11 @@ def _trades(
     values = value_cents(quantity, market.price_micros[rows])
     held = prepared.lots.quantity_nano[lots]
     basis = np.zeros(n, np.int64)
-    basis[:n_sales] = pro_rata(prepared.lots.basis_cents[lots], sold, held)
+    known = has_basis(prepared.lots)[lots]  # without a basis, what is sold counts as gain
+    basis[:n_sales] = np.where(known, pro_rata(prepared.lots.basis_cents[lots], sold, held), 0)
     gain = np.zeros(n, np.int64)
-    loss_basis = pro_rata(prepared.lots.loss_basis_cents[lots], sold, held)
-    gain[:n_sales] = gain_cents(values[:n_sales], basis[:n_sales], loss_basis)
+    loss_basis = np.where(known, pro_rata(prepared.lots.loss_basis_cents[lots], sold, held), 0)
+    gain[:n_sales] = unrealised_cents(values[:n_sales], basis[:n_sales], loss_basis)
     tax = np.zeros(n, np.int64)
     tax[:n_sales] = np.rint(prepared.problem.lot_tax[lots] * values[:n_sales]).astype(np.int64)
     blank = np.zeros(n)

@@ -155,6 +155,13 @@ def accounts_with(firm: FirmStore, kind: EventKind) -> frozenset[int]:
     return frozenset(account for (account,) in found)
 
 
+def sequences_of(firm: FirmStore, source: str, source_ids: Sequence[str] | None = None) -> dict[str, int]:
+    """The sequence of each event of a source, by its id (default: of all)."""
+    some = sql.SQL("true") if source_ids is None else sql.SQL("source_id = ANY({})").format(list(source_ids))
+    query = sql.SQL("SELECT source_id, ledger_seq FROM event WHERE source = {} AND {}").format(source, some)
+    return dict(firm.connection().execute(query).fetchall())
+
+
 def load_events(
     firm: FirmStore,
     household_ids: Sequence[int] | Ints | None = None,
