@@ -104,7 +104,7 @@ def renumbered(swap: PlannedSwap, first: int) -> object:
     """The swap's events as they are named once they are booked."""
     from dataclasses import replace
 
-    return replace(swap.events, ledger_seq=swap.events.ledger_seq + first)
+    return replace(swap.events, ledger_seq=np.arange(len(swap.events)) + first + 1)
 
 
 def by_sleeve(state: BookState) -> dict[tuple[int, int, int], int]:

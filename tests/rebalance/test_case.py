@@ -12,6 +12,7 @@ import pytest
 from allotment.book.household import AccountKind
 from allotment.book.lots import BasisState
 from allotment.errors import DataError
+from allotment.market.security import SecurityKind
 from allotment.optimize.modes import Mode, Purpose
 from allotment.optimize.problem import RowKind
 from allotment.rebalance.case import CostPolicy, prepare
@@ -179,3 +180,37 @@ def test_the_hash_follows_every_fact_and_no_accident(market, case) -> None:
         prepare(base, market, CostPolicy(ticket_usd=1.0)),
     ]
     assert len({known, *(one.inputs_hash for one in changed)}) == 1 + len(changed)
+
+
+def test_a_lot_without_basis_is_never_harvested(market, case) -> None:
+    """Pending at a stated loss, or missing: it counts as all gain, and can be sold."""
+    lots = lots_of((3, 10, 5_000, "2020-01-02"), (3, 10, 0, "2020-01-02"), (3, 10, 5_000, "2020-01-02"))
+    lots = replace(lots, basis_state=np.array([BasisState.PENDING, BasisState.MISSING, 0], np.int8))
+    made = prepare(case(lots, 100), market, CostPolicy())
+    assert made.lot_gain_cents.tolist() == [1_000_00, 1_000_00, -4_000_00]
+    assert (made.problem.lot_tax[:2] > 0).all()
+    assert made.problem.lot_tax[2] < 0
+    assert made.problem.lot_sellable.all()
+
+
+def test_what_is_carried_counts_and_stays(market, case) -> None:
+    """A bond of a tenth of the account: in its value, its weights and its risk, never in its trades."""
+    bond = replace(market.securities[7], kind=SecurityKind.BOND, sector="Energy")
+    securities = (*market.securities[:7], bond, *market.securities[8:])
+    market = replace(
+        market, securities=securities, price_micros=np.where(market.security_ids == 8, 0, market.price_micros)
+    )
+    lots = lots_of((3, 80, 5_000, "2020-01-02"))
+    plain = case(lots, 1_000, mandate={"excluded_sectors": ("Energy",)})
+    made = prepare(replace(plain, carried=((8, 1_000_00), (999, 500_00))), market, CostPolicy())
+    assert made.value_cents == 10_500_00
+    at = market.security_ids[made.market_rows].tolist().index(8)
+    problem = made.problem
+    assert problem.held[at] == pytest.approx(1_000 / 10_500)
+    assert problem.lots_from[at] == problem.lots_from[at + 1]
+    assert not problem.may_buy[at]
+    assert not problem.may_sell[at]
+    assert problem.weight_max[at] >= problem.held[at]
+    assert problem.cash[0] == pytest.approx(1_000 / 10_500)
+    other = prepare(replace(plain, carried=((8, 1_001_00),)), market, CostPolicy())
+    assert other.inputs_hash != made.inputs_hash

@@ -14,8 +14,9 @@ from allotment.book.venue import Venue
 from allotment.ledger.events import AccountTable, EventKind
 from allotment.ledger.fold import fold
 from allotment.ledger.write import EventWriter
+from allotment.market.security import SecurityKind
 from allotment.rebalance.case import AccountCase
-from allotment.rebalance.facts import Clients, facts_of
+from allotment.rebalance.facts import Clients, Facts, facts_of
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups
 
@@ -35,8 +36,10 @@ def account(household_id: int, account_id: int) -> Account:
     )
 
 
-def cases_of(book: EventWriter, market: MarketSnapshot) -> dict[int, AccountCase]:
-    """The cases of the two households, by account."""
+def facts_from(
+    book: EventWriter, market: MarketSnapshot, carried: dict[tuple[int, int], int] | None = None
+) -> Facts:
+    """The facts of the two households."""
     accounts = [account(*MINE), account(*OTHERS)]
     venue = Venue(code="V")
     clients = Clients(
@@ -52,10 +55,16 @@ def cases_of(book: EventWriter, market: MarketSnapshot) -> dict[int, AccountCase
             )
             for a in accounts
         },
+        carried_micros=carried or {},
     )
     events = book.events()
     state = fold(events, AccountTable.of_accounts(accounts, [venue]), market.groups)
-    facts = facts_of(events, state, clients, {10, 20}, market)
+    return facts_of(events, state, clients, {10, 20}, market)
+
+
+def cases_of(book: EventWriter, market: MarketSnapshot) -> dict[int, AccountCase]:
+    """The cases of the two households, by account."""
+    facts = facts_from(book, market)
     assert not facts.exceptions
     return {case.account.account_id: case for case in facts.cases}
 
@@ -126,3 +135,22 @@ def test_what_the_snapshot_does_not_know_blocks_nothing(market: MarketSnapshot) 
     case = cases_of(book, market)[10]
     assert blocked(case, market) == ([], [])
     assert set(case.lots.security_id.tolist()) == {GONE}
+
+
+def test_what_is_carried_is_priced_by_the_custodian_or_the_account_is_not_decided(
+    market: MarketSnapshot,
+) -> None:
+    bond = replace(market.securities[7], kind=SecurityKind.BOND)
+    market = replace(market, securities=(*market.securities[:7], bond, *market.securities[8:]))
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), 8, 1000, 950)
+    book.buy(MINE, date(2023, 1, 11), 8, 500.5, 480)
+    book.buy(MINE, date(2023, 1, 10), OLD, 10, 1000)
+    book.buy(OTHERS, date(2023, 1, 10), 8, 1, 1)
+    facts = facts_from(book, market, {(10, 8): 985_000})
+    (case,) = facts.cases
+    assert case.carried == ((8, 985_00 + 492_99),)
+    assert case.lots.security_id.tolist() == [OLD]
+    (unpriced,) = facts.exceptions
+    assert (unpriced.account_id, unpriced.cause) == (20, "no_carried_price")
+    assert "carries S08 without a custodian's price" in unpriced.message

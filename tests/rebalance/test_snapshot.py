@@ -11,6 +11,7 @@ import pytest
 from allotment.errors import DataError
 from allotment.market.index import IndexWeights, WeightKind
 from allotment.market.prices import PriceHistory
+from allotment.market.security import SecurityKind
 from allotment.rebalance.snapshot import carried, take_snapshot
 
 SESSIONS = np.array(["2025-06-26", "2025-06-27", "2025-06-30"], "M8[D]")
@@ -101,3 +102,24 @@ def test_a_day_before_the_first_price_is_refused(market) -> None:
         {},
     )
     assert same.digest != taken.digest
+
+
+def test_bonds_move_with_no_factor(market) -> None:
+    """6 % a year of their own; the rest of the market's risk stays as it was estimated."""
+    prices = history([[10, 20, 40], [10, 20, 40], [10, 20, 40]])
+    bond = replace(market.securities[1], kind=SecurityKind.BOND)
+    securities = (market.securities[0], bond, market.securities[2])
+    model = replace(
+        market.model,
+        security_ids=np.array([1, 2, 3]),
+        loadings=market.model.loadings[:3],
+        specific_variance=market.model.specific_variance[:3],
+    )
+    exposures = replace(
+        market.exposures, security_ids=np.array([1, 2, 3]), values=market.exposures.values[:3]
+    )
+    taken = take_snapshot(date(2025, 6, 30), securities, prices, [], model, exposures, {})
+    assert taken.is_carried.tolist() == [False, True, False]
+    assert taken.model.loadings[1].tolist() == [0.0, 0.0]
+    assert taken.model.specific_variance[1] == pytest.approx(0.0036)
+    assert np.array_equal(taken.model.loadings[[0, 2]], model.loadings[[0, 2]])

@@ -35,7 +35,7 @@ from allotment.rebalance.facts import Clients, facts_of
 from allotment.rebalance.household import Undecided, decide
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.store import book_tables, event_tables, proposal_tables, run_tables
+from allotment.store import arrival_tables, book_tables, event_tables, proposal_tables, run_tables
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
 
@@ -88,6 +88,7 @@ class _Inputs:
         clients = self.clients
         for table in (clients.accounts, clients.taxpayers, clients.venues, clients.mandates):
             digest.update(repr(sorted(table.items())).encode())
+        digest.update(repr(sorted(clients.carried_micros.items())).encode())
         facts = (sorted(self.chosen), self.until_seq, self.costs, self.versions, STEP_ACCOUNTS)
         digest.update(repr((*facts, self.purpose)).encode())
         return digest.hexdigest()
@@ -129,6 +130,7 @@ def _read_inputs(firm: FirmStore, request: RunRequest) -> _Inputs:
         taxpayers={t.taxpayer_id: t for t in book_tables.load_taxpayers(firm)},
         venues=book_tables.load_venues(firm),
         mandates={m.account_id: m for m in book_tables.load_mandates(firm, asof)},
+        carried_micros=arrival_tables.carried_micros(firm, asof),
     )
     return _Inputs(
         market=read_snapshot(firm, asof),

@@ -34,15 +34,16 @@ from allotment.rebalance.what_if import (
     what_if,
 )
 from allotment.rebalance.year_so_far import YearSoFar
-from allotment.store import book_tables, event_tables
+from allotment.store import arrival_tables, book_tables, event_tables
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
 from allotment.units import CENTS_PER_USD
 
 _HOUSEHOLDS_KEPT = 64
 _Made = TypeVar("_Made")
-# Records and the newest event of the household: while they are the same, so is the account.
-_Seen = tuple[book_tables.Around, dict[str, Venue], int]
+# Records, the newest event of the household, prices of what is carried: while they are the same, so is
+# the account.
+_Seen = tuple[book_tables.Around, dict[str, Venue], int, dict[tuple[int, int], int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,20 +108,23 @@ class WhatIfSession:
         around = book_tables.load_around(self.firm, code, self.market.asof)
         venues = book_tables.load_venues(self.firm)
         until_seq = event_tables.last_sequence_of(self.firm, around.account.household_id)
+        ids = [one.account_id for one in around.members]
+        carried = arrival_tables.carried_micros(self.firm, self.market.asof, ids)
         kept = self._known.get(around.account.account_id)
-        if kept is not None and kept.seen == (around, venues, until_seq):
+        seen = (around, venues, until_seq, carried)
+        if kept is not None and kept.seen == seen:
             return kept
         clients = Clients(
             accounts={one.account_id: one for one in around.members},
             taxpayers={one.taxpayer_id: one for one in around.taxpayers},
             venues=venues,
             mandates={one.account_id: one for one in around.mandates},
+            carried_micros=carried,
         )
         books = self._folded(around, clients, until_seq)
         facts = facts_of(books.events, books.state, clients, {around.account.account_id}, self.market)
         if not facts.cases:
             raise DataError(" ".join(one.message for one in facts.exceptions))
-        seen = (around, venues, until_seq)
         made = Known(case=facts.cases[0], year=facts.year, seen=seen)
         return _keep(self._known, around.account.account_id, made)
 

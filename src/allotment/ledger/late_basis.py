@@ -16,7 +16,7 @@ from allotment.book.lots import BasisState
 from allotment.errors import DataError
 from allotment.ledger.corrections import InForce
 from allotment.ledger.events import PAYLOAD_KINDS, PROVISIONAL, Events
-from allotment.ledger.write import take
+from allotment.ledger.write import UNBOOKED, take
 from allotment.units import Codes, Dates, Ints
 
 
@@ -38,7 +38,8 @@ class LateBasis:
 
 
 def correct_basis(known: InForce, late: LateBasis) -> Events:
-    """The correcting events, one for each event that brought some of the lots, named from 1.
+    """The correcting events, one for each event that brought some of the lots, numbered from
+    `ledger.write.UNBOOKED`.
 
     known: every event in force of the households concerned. Raises DataError for a lot that no event
     brought, that is named twice, or that was acquired after it came; nothing is corrected then.
@@ -67,7 +68,7 @@ def correct_basis(known: InForce, late: LateBasis) -> Events:
     still_open = unknown[chosen.lots_start[1:]] > unknown[chosen.lots_start[:-1]]
     return replace(
         chosen,
-        ledger_seq=np.arange(1, len(wanted) + 1),
+        ledger_seq=np.arange(UNBOOKED, UNBOOKED + len(wanted)),
         reverses=known.recorded_as[rows],
         detail=np.where(still_open, PROVISIONAL, 0).astype(np.int8),
         lots=lots,

@@ -33,7 +33,7 @@ from allotment.book.household import Sleeve
 from allotment.book.lots import Lots
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events
-from allotment.ledger.write import EventWriter, Named
+from allotment.ledger.write import UNBOOKED, EventWriter, Named
 from allotment.units import NANO_PER_SHARE, Ints, format_scaled, value_cents
 
 
@@ -88,7 +88,8 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSwap:
-    """What a swap comes to: the record of each leg, and the events that book it, named from 1."""
+    """What a swap comes to: the record of each leg, and the events that book it, numbered from
+    `ledger.write.UNBOOKED`."""
 
     legs: tuple[Leg, ...]
     events: Events
@@ -184,7 +185,7 @@ class _Plan:
 
     def __init__(self, account: SleevedAccount, request: SwapRequest, kind: SwapKind) -> None:
         self.account, self.request, self.kind = account, request, kind
-        self._writer, self._legs = EventWriter(), list[Leg]()
+        self._writer, self._legs = EventWriter(first_seq=UNBOOKED), list[Leg]()
         self._day_seq = request.day_seq
         if request.quantity_nano <= 0:
             raise DataError("a swap is of a positive number of shares.")

@@ -52,6 +52,8 @@ class AccountCase:
     lots: Lots
     cash_cents: int
     washes: GroupWashes  # of the whole household
+    # What is held and not traded: (security, its value in cents), ascending. `lots` has none of it.
+    carried: tuple[tuple[int, int], ...] = ()
     te_max: float = math.inf  # annual limit of tracking error, beside the mandate's price of risk
     purpose: Purpose | None = None  # what this decision is for, where it is not the mandate's everyday
 
@@ -83,9 +85,10 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
     wanted = wishes(case.mandate, market)
     lot_rows = _rows_held(case.lots, market)
     priced = _priced(case, market, lot_rows)
-    total = int(priced.value_cents.sum()) + case.cash_cents
+    total = int(priced.value_cents.sum()) + case.cash_cents + sum(cents for _, cents in case.carried)
     lot_rows = market.row_of(priced.lots.security_id)
-    value = np.bincount(lot_rows, weights=priced.value_cents, minlength=len(market.security_ids))
+    traded = np.bincount(lot_rows, weights=priced.value_cents, minlength=len(market.security_ids))
+    value = traded + _carried_value(case, market)
     held = value / max(total, 1)
     market_rows = np.flatnonzero((wanted.benchmark > 0.0) | (held > 0.0))
     priced = replace(priced, name=np.searchsorted(market_rows, lot_rows))
@@ -110,6 +113,16 @@ def prepare(case: AccountCase, market: MarketSnapshot, costs: CostPolicy) -> Pre
 
 def _width(problem: Problems) -> float:
     return float(problem.cash_max[0] - problem.cash_min[0])
+
+
+def _carried_value(case: AccountCase, market: MarketSnapshot) -> Floats:
+    """What is carried, in cents, (N,); of a security without a row only the value of the account knows."""
+    value = np.zeros(len(market.security_ids))
+    rows = market.row_of(np.array([security for security, _ in case.carried], np.int64))
+    for row, (_, cents) in zip(rows.tolist(), case.carried, strict=True):
+        if row >= 0:
+            value[row] += cents
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +244,9 @@ def _problem(
     continuous = case.venue.share_step_nano <= _CONTINUOUS_NANO
     # A limit stops purchases; only an exclusion forces a sale.
     weight_max = np.where(wanted.excluded[rows], 0.0, np.maximum(wanted.weight_max[rows], held))
+    # What is carried stays whatever the mandate screens: it has no lots that could be sold.
+    is_carried = market.is_carried[rows]
+    weight_max = np.where(is_carried, np.maximum(weight_max, held), weight_max)
     taxable = case.account.kind == AccountKind.TAXABLE
     # A lot worth its basis to the cent can lose a cent in parts: the law calls that a loss.
     # One whose basis is not known for good is judged by what is stated, for washes alone.
@@ -254,8 +270,8 @@ def _problem(
         benchmark=wanted.benchmark[rows],
         held=held,
         weight_max=weight_max,
-        may_buy=wanted.may_buy[rows] & (market.price_micros[rows] > 0),
-        may_sell=wanted.may_sell[rows],
+        may_buy=wanted.may_buy[rows] & (market.price_micros[rows] > 0) & ~is_carried,
+        may_sell=wanted.may_sell[rows] & ~is_carried,
         utility=wanted.utility[rows],
         half_spread=market.half_spread[rows],
         **washes._asdict(),
@@ -282,7 +298,7 @@ def _inputs_hash(case: AccountCase, lots: Lots, market: MarketSnapshot, costs: C
     digest = hashlib.sha256(market.digest.encode())
     facts: Sequence[object] = (
         (case.account, case.taxpayer, case.venue, case.mandate, case.cash_cents, costs),
-        (case.te_max, case.purpose),
+        (case.te_max, case.purpose, case.carried),
     )
     for fact in facts:
         digest.update(repr(fact).encode())

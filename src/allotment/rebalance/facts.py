@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from allotment.book.household import Account, Taxpayer
+from allotment.book.lots import Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.ledger.events import Events
@@ -18,7 +19,7 @@ from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.washes import GroupWashes
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.tax.pretrade import wash_state
-from allotment.units import Ints, as_day
+from allotment.units import Ints, as_day, value_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Clients:
     taxpayers: Mapping[int, Taxpayer]
     venues: Mapping[str, Venue]
     mandates: Mapping[int, Mandate]  # in force, by account
+    # The custodians' prices of what is carried, millionths of a dollar, by (account, security).
+    carried_micros: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +65,16 @@ def facts_of(
     ]
     starts = np.searchsorted(lots.account_ix, np.arange(len(state.accounts) + 1))
     broken = _broken_accounts(events, state, clients)
+    never_traded = market.security_ids[market.is_carried]
     cases, exceptions = [], []
     for row, account_id in enumerate(state.accounts.account_ids.tolist()):
         if account_id not in chosen:
             continue
         account = clients.accounts[account_id]
-        reason = broken.get(account_id) or _missing(account, clients)
+        held = lots.take(slice(int(starts[row]), int(starts[row + 1])))
+        is_carried = np.isin(held.security_id, never_traded)
+        carried, unpriced = _carried(account_id, held.take(is_carried), clients)
+        reason = broken.get(account_id) or _missing(account, clients) or _unpriced(account, unpriced, market)
         if reason:
             exceptions.append(reason)
             continue
@@ -77,12 +84,41 @@ def facts_of(
                 taxpayer=clients.taxpayers[account.taxpayer_id],
                 venue=clients.venues[account.venue_code],
                 mandate=clients.mandates[account_id],
-                lots=lots.take(slice(int(starts[row]), int(starts[row + 1]))),
+                lots=held.take(~is_carried),
                 cash_cents=int(state.cash_cents[row]),
                 washes=washes[household_ix[row]],
+                carried=carried,
             )
         )
     return Facts(cases=tuple(cases), year=_year(state, market), exceptions=tuple(exceptions))
+
+
+def _carried(
+    account_id: int, lots: Lots, clients: Clients
+) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """What is carried with its value in cents; and the securities whose price nobody gave."""
+    value: dict[int, int] = {}
+    unpriced = set()
+    for security, quantity in zip(lots.security_id.tolist(), lots.quantity_nano.tolist(), strict=True):
+        price = clients.carried_micros.get((account_id, security))
+        if price is None:
+            unpriced.add(security)
+        else:
+            cents = int(value_cents(np.array([quantity]), np.array([price]))[0])
+            value[security] = value.get(security, 0) + cents
+    return tuple(sorted(value.items())), tuple(sorted(unpriced))
+
+
+def _unpriced(account: Account, securities: Sequence[int], market: MarketSnapshot) -> Undecided | None:
+    if not securities:
+        return None
+    codes = {one.security_id: one.code for one in market.securities}
+    shown = ", ".join(codes[security] for security in securities[:5])
+    message = (
+        f"Account {account.code} carries {shown} without a custodian's price on or before {market.asof}. "
+        "Import a file carried_prices."
+    )
+    return Undecided(account_id=account.account_id, cause="no_carried_price", message=message)
 
 
 def _year(state: BookState, market: MarketSnapshot) -> YearSoFar:

@@ -21,7 +21,7 @@ from allotment.book.lots import Lots
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.lot_choice import best_to_donate, best_to_give, least_tax_first
-from allotment.ledger.write import EventWriter
+from allotment.ledger.write import UNBOOKED, EventWriter
 from allotment.units import NANO_PER_SHARE, Bools, Ints, as_day, mul_div, value_cents
 
 
@@ -151,11 +151,12 @@ def give(holding: Holding, value_cents_max: int) -> InKindPlan:
 def booked(
     plan: InKindPlan, household_id: int, account_id: int, sleeve_ids: Sequence[int], day: date
 ) -> Events:
-    """The events of what leaves without a sale, one a security and sleeve, named from 1.
+    """The events of what leaves without a sale, one a security and sleeve, numbered from
+    `ledger.write.UNBOOKED`.
 
     sleeve_ids: the account's sleeves in order. Lots that are sold first must be booked first.
     """
-    writer = EventWriter()
+    writer = EventWriter(first_seq=UNBOOKED)
     parts: dict[tuple[EventKind, int, int], list[LeavingLot]] = {}
     for lot in plan.lots:
         if lot.how is not Leaving.SALE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -12,13 +12,14 @@ import numpy as np
 from allotment.errors import DataError
 from allotment.market.index import IndexWeights
 from allotment.market.prices import PriceHistory
-from allotment.market.security import Security
+from allotment.market.security import Security, SecurityKind
 from allotment.risk.exposures import Exposures
 from allotment.risk.model import FactorModel
 from allotment.tax.identical import IdenticalGroups
 from allotment.units import Bools, Floats, Index, Ints, as_day
 
 _SPREAD_BPS_MIN, _SPREAD_BPS_MAX = 0.5, 15.0
+_BOND_VOLATILITY = 0.06  # a year: about that of an aggregate index of six years' duration
 _SPREAD_BPS_AT_100M = 1.5  # half-spread of a name that trades $100m a day
 
 
@@ -38,6 +39,11 @@ class MarketSnapshot:
     flags: Mapping[str, Bools]  # value flags, name -> (N,)
     benchmarks: Mapping[str, Floats]  # index code -> (N,) weights that sum to one
     digest: str  # SHA-256 of everything above
+
+    @property
+    def is_carried(self) -> Bools:
+        """True for what is held and never traded, (N,)."""
+        return np.array([security.is_carried for security in self.securities], np.bool_)
 
     def row_of(self, security_ids: Ints) -> Ints:
         """Row of each security, -1 for one that the snapshot does not have."""
@@ -94,6 +100,7 @@ def take_snapshot(
     }
     benchmarks = {w.index_code: carried(w, prices, today) for w in weights}
     digest = hashlib.sha256(f"{asof} {model.version} {exposures.names}".encode())
+    digest.update(repr([s.security_id for s in securities if s.is_carried]).encode())
     for array in (ids, *parts.values(), groups.unit_parts, groups.unit_whole, exposures.values):
         digest.update(np.ascontiguousarray(array).tobytes())
     for name, array in sorted({**flags, **benchmarks}.items()):
@@ -103,13 +110,26 @@ def take_snapshot(
         asof=prices.sessions[today].item(),
         securities=tuple(securities),
         security_ids=ids,
-        model=model,
+        model=_with_bonds(model, securities),
         exposures=exposures,
         flags=flags,
         groups=groups,
         benchmarks=benchmarks,
         digest=digest.hexdigest(),
         **parts,
+    )
+
+
+def _with_bonds(model: FactorModel, securities: Sequence[Security]) -> FactorModel:
+    """Bonds move with none of the equity factors, and by themselves by `_BOND_VOLATILITY`. A private fund
+    stands among its peers, as every security without prices does."""
+    bonds = np.array([security.kind is SecurityKind.BOND for security in securities], np.bool_)
+    if not bonds.any():
+        return model
+    return replace(
+        model,
+        loadings=np.where(bonds[:, None], 0.0, model.loadings),
+        specific_variance=np.where(bonds, _BOND_VOLATILITY**2, model.specific_variance),
     )
 
 

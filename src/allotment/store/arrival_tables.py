@@ -46,3 +46,11 @@ def load_carried_prices(
         "ORDER BY account_id, security_id, day DESC"
     ).format(records.columns(CarriedPrice), asof, some_ids(account_ids, "account_id"))
     return tuple(firm.rows(CarriedPrice, query))
+
+
+def carried_micros(
+    firm: FirmStore, asof: date, account_ids: Sequence[int] | Ints | None = None
+) -> dict[tuple[int, int], int]:
+    """The same prices, in millionths of a dollar by (account, security)."""
+    found = load_carried_prices(firm, asof, account_ids)
+    return {(one.account_id, one.security_id): one.price_micros for one in found}
