@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import actions, bench, db, importing, ledger, optimize, output, run, tax, what_if
+from allotment.cli import actions, bench, db, importing, ledger, optimize, output, run, sleeves, tax, what_if
 
 app = typer.Typer(
     name="allotment",
@@ -83,3 +83,4 @@ app.add_typer(actions.app, name="actions")
 app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(tax.app, name="tax")
+app.add_typer(sleeves.app, name="sleeves")

@@ -23,7 +23,7 @@ over goes back; a lot that a third sleeve shares is left alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -94,6 +94,7 @@ class PlannedSwap:
     legs: tuple[Leg, ...]
     events: Events
     left_nano: int = 0  # better shares that could not be exchanged: too many sleeves share their lots
+    to_sell: tuple[Named, ...] = ()  # of a substitution: the lots that the sale which follows names
 
 
 def swap_price(block_micros: int, close_micros: int) -> SwapPrice:
@@ -161,7 +162,7 @@ def substitute(account: SleevedAccount, seller_ix: int, request: SwapRequest) ->
         plan.move(seller_ix, other_ix, given, why)
         for name, shares in received:
             kept[name] = kept.get(name, 0) + shares
-    return plan.done(left)
+    return replace(plan.done(), left_nano=left, to_sell=plan.shares_of(seller_ix, request.quantity_nano))
 
 
 _LotName = tuple[int, int]
@@ -280,9 +281,19 @@ class _Plan:
             )
         )
 
-    def done(self, left_nano: int = 0) -> PlannedSwap:
+    def shares_of(self, sleeve: int, quantity: int) -> tuple[Named, ...]:
+        """The first of the shares that a sleeve holds by now."""
+        named, left = list[Named](), quantity
+        for name, held in self._held.items():
+            here = min(left, held.get(sleeve, 0))
+            if here:
+                named.append((*name, here))
+                left -= here
+        return tuple(named)
+
+    def done(self) -> PlannedSwap:
         """The swap as planned."""
-        return PlannedSwap(legs=tuple(self._legs), events=self._writer.events(), left_nano=left_nano)
+        return PlannedSwap(legs=tuple(self._legs), events=self._writer.events())
 
     def _sharing(self, name: _LotName) -> set[int]:
         return {sleeve for sleeve, shares in self._held[name].items() if shares}

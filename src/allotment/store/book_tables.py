@@ -88,6 +88,12 @@ def lock_households(firm: FirmStore, household_ids: Sequence[int] | Ints) -> Int
     return np.array([found[one] for one in ids], np.int64)
 
 
+def household_version(firm: FirmStore, household_id: int) -> int:
+    """The ledger sequence on which the household's stored books stand: what was read may be told later."""
+    found = firm.connection().execute("SELECT version FROM household WHERE household_id = %s", [household_id])
+    return int(found.fetchall()[0][0])
+
+
 def save_taxpayers(firm: FirmStore, taxpayers: Sequence[Taxpayer]) -> int:
     """Insert or replace by id."""
     return records.upsert(firm, "taxpayer", taxpayers, ["taxpayer_id"], _WRITER)
