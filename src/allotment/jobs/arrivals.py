@@ -39,8 +39,8 @@ def book_opening(
     post(firm, events, source=source, advance=advance)
     names = arrival_files.opening_names(table, known)
     if names:
-        booked = event_tables.sequences_of(firm, source)
-        named = [replace(one, event_seq=booked[str(one.event_seq)]) for one in names]
+        booked = sorted(event_tables.sequences_of(firm, source).values())  # in the order of the events
+        named = [replace(one, event_seq=booked[one.event_seq - 1]) for one in names]
         arrival_tables.save_lot_names(firm, named)
 
 

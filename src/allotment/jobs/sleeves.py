@@ -185,9 +185,9 @@ def book_swap(firm: FirmStore, proposed: Proposed, advance: Advance) -> Posted:
     source, household = f"swap {digest}", proposed.account.household_id
     with firm.transaction():
         posted = post(firm, events, source=source, advance=advance, read_at={household: proposed.read_at})
-        booked = event_tables.sequences_of(firm, source)
-        paid = events.ledger_seq[events.kind == EventKind.SLEEVE_CASH]
-        sleeve_tables.save_swaps(firm, proposed.swap.legs, [booked[str(seq)] for seq in paid.tolist()])
+        booked = sorted(event_tables.sequences_of(firm, source).values())  # in the order of the events
+        paid = np.flatnonzero(events.kind == EventKind.SLEEVE_CASH)
+        sleeve_tables.save_swaps(firm, proposed.swap.legs, [booked[row] for row in paid.tolist()])
     return posted
 
 
