@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from allotment.book.household import AccountKind
 from allotment.book.mandate import Restriction, RestrictionKind, Tilt
+from allotment.market.security import SecurityKind
 from allotment.optimize.reasons import Reason
 from allotment.optimize.solve import solve_batch
 from allotment.optimize.why_not import Question, Rule
@@ -360,3 +361,20 @@ def test_no_household_washes_its_own_losses(seed, n_accounts) -> None:
             held_nano = known.lots.quantity_nano[known.lots.origin_event == trades.origin_event[lot]]
             assert trades.quantity_nano[lot] <= held_nano[0]
     assert not lost & gathered
+
+
+def test_what_is_carried_is_never_traded_and_counts_in_value_and_cash(market, case) -> None:
+    """A bond of a fifth of the account, in a sector that the mandate excludes."""
+    bond = replace(market.securities[7], kind=SecurityKind.BOND)
+    market = replace(
+        market,
+        securities=(*market.securities[:7], bond, *market.securities[8:]),
+        price_micros=np.where(market.security_ids == 8, 0, market.price_micros),
+    )
+    made = case(lots_of(), 800_000, mandate={"excluded_sectors": (bond.sector,)})
+    proposal = only(decided(market, replace(made, carried=((8, 200_000_00),))))
+    assert proposal.value_cents == 1_000_000_00
+    assert 8 not in proposal.trades.security_id
+    assert len(proposal.trades) > 0
+    assert proposal.cash_after_cents <= 1_000_000_00 * 0.01 + 100
+    assert np.isfinite(proposal.tracking_error_after)
