@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -131,6 +132,62 @@ def test_a_stock_dividend_with_a_cash_option_is_income_that_buys_shares() -> Non
     assert state.taxpayer.lots.basis_cents.tolist() == [100_000, 10_000]
     assert state.taxpayer.lots.acquired.tolist() == [date(2023, 1, 3), PAID]
     assert state.cash_cents.tolist() == [-100_000]
+
+
+def test_rights_are_issued_and_exercised() -> None:
+    """§307(b), §1223(5): rights worth 20 % of the stock take basis; stock counts from the exercise."""
+    issued = plan(action(ActionKind.RIGHTS, ratio=0.1, price_usd=10, other_price_usd=20, **CHILDS), held(100))
+    right = CorporateAction(
+        security_id=CHILD,
+        ex_date=date(2024, 5, 2),
+        kind=ActionKind.EXERCISE,
+        amount_usd=8.0,
+        other_security_id=PARENT,
+    )
+    rights = replace(held(10), security_id=CHILD)
+    used = plan(right, rights, chosen_nano=4 * SHARE)
+    assert (issued.shares_nano, used.shares_nano, used.cash_cents) == (10 * SHARE, 4 * SHARE, -3_200)
+    writer = EventWriter()
+    writer.buy((1, 10), date(2023, 1, 3), PARENT, 100, 1200)
+    state = fold(concatenate([writer.events(), planned_events([issued, used], 2)]), ACCOUNTS, GROUPS)
+    assert state.problems == ()
+    lots = state.taxpayer.lots
+    by_lot = sorted(
+        zip(lots.security_id.tolist(), lots.quantity_nano.tolist(), lots.basis_cents.tolist(), strict=True)
+    )
+    assert by_lot == [
+        (PARENT, 4 * SHARE, 8_000 + 3_200),  # 200 of basis went to ten rights
+        (PARENT, 100 * SHARE, 100_000),
+        (CHILD, 6 * SHARE, 12_000),
+    ]
+    assert date(2024, 5, 2) in lots.acquired.tolist()
+    nothing = plan(action(ActionKind.RIGHTS, ratio=0.1, price_usd=10, other_price_usd=5, **CHILDS), held(100))
+    elected = plan(replace(nothing.action, option="allocate"), held(100))
+    bases = [booked(one, (100, 1200)).taxpayer.lots.basis_cents.min() for one in (nothing, elected)]
+    assert bases == [0, 5_714]  # 0.5 of 10.5 dollars, by election
+
+
+def test_a_split_off_gives_up_the_shares_chosen() -> None:
+    made = plan(action(ActionKind.SPLIT_OFF, ratio=1.5, **CHILDS), held(100), chosen_nano=40 * SHARE)
+    state = booked(made, (60, 600), (40, 800))
+    lots = state.taxpayer.lots
+    assert made.shares_nano == 60 * SHARE
+    assert dict(zip(lots.security_id.tolist(), lots.basis_cents.tolist(), strict=False)).keys() == {
+        PARENT,
+        CHILD,
+    }
+    assert int(lots.basis_cents[lots.security_id == CHILD].sum()) == 40_000  # the oldest forty
+    assert int(lots.basis_cents.sum()) == 140_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "sold"), [(ActionKind.WORTHLESS, date(2024, 12, 31)), (ActionKind.CANCELLATION, EX)]
+)
+def test_stock_that_is_lost(kind: ActionKind, sold: date) -> None:
+    """§165(g)(1): worthless stock is sold on 31 December; a cancellation is a loss of its own day."""
+    state = booked(plan(action(kind), held(10)), (10, 100))
+    assert state.taxpayer.disposals.gain_cents.tolist() == [-10_000]
+    assert state.taxpayer.disposals.day.tolist() == [sold]
 
 
 def test_fractions_are_provisional_until_the_form_is_there() -> None:
