@@ -15,6 +15,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import numpy as np
+
 from allotment.ledger.events import PROVISIONAL, EventKind, Events
 from allotment.ledger.fold import BookState
 from allotment.ledger.write import EventWriter
@@ -130,17 +132,16 @@ def holdings(
 
     sleeves: (sleeve_id, account_id) in the order in which they stand inside their account.
     """
-    wanted = set(security_ids)
     inside: dict[int, list[int]] = {}
     for sleeve_id, account_id in sleeves:
         inside.setdefault(account_id, []).append(sleeve_id)
     lots = state.broker.lots
+    lots = lots.take(np.isin(lots.security_id, np.array(sorted(set(security_ids)), np.int64)))
     columns = (lots.account_ix, lots.security_id, lots.side, lots.sleeve_ix, lots.quantity_nano)
     found: dict[tuple[int, int, int], dict[int, int]] = {}
     for account_ix, security_id, side, place, quantity in zip(*(c.tolist() for c in columns), strict=True):
-        if security_id in wanted:
-            by_place = found.setdefault((security_id, account_ix, side), {})
-            by_place[place] = by_place.get(place, 0) + quantity
+        by_place = found.setdefault((security_id, account_ix, side), {})
+        by_place[place] = by_place.get(place, 0) + quantity
     made = []
     for (security_id, account_ix, side), by_place in sorted(found.items()):
         account_id = int(state.accounts.account_ids[account_ix])
