@@ -24,6 +24,17 @@ class AccountKind(StrEnum):
     ROTH_IRA = "roth_ira"
 
 
+class Management(StrEnum):
+    """Who trades in an account, and how we know what happened there.
+
+    Purchases in any account of a household wash losses in every other; only managed ones get orders.
+    """
+
+    MANAGED = "managed"  # by us; the custodian tells
+    FED = "fed"  # outside: a file of its transactions comes in
+    ATTESTED = "attested"  # outside: the client says what is bought there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Household:
     """The unit of wash sales, versions and locks."""
@@ -68,6 +79,12 @@ class Account:
     opened: date
     closed: date | None = None
     name: str = ""
+    management: Management = Management.MANAGED
+
+    @property
+    def is_managed(self) -> bool:
+        """True where we trade; outside accounts are only looked at."""
+        return self.management is Management.MANAGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,15 @@ from datetime import date
 
 import numpy as np
 
-from allotment.book.household import Account, AccountKind, FilingStatus, Household, Sleeve, Taxpayer
+from allotment.book.household import (
+    Account,
+    AccountKind,
+    FilingStatus,
+    Household,
+    Management,
+    Sleeve,
+    Taxpayer,
+)
 from allotment.book.mandate import Mandate, Restriction, RestrictionKind, Tilt
 from allotment.book.venue import LotMode, Relief, Venue
 from allotment.feeds.market_files import numbered
@@ -89,7 +97,7 @@ def accounts(table: Table, known: Known) -> list[Account]:
     _refuse_moves(table, known, codes, home, sound)
     table.check()
     ids = numbered(codes, {code: a.account_id for code, a in known.accounts.items()})
-    kind, venue, title = (table.words(c).each() for c in ("kind", "venue", "name"))
+    kind, venue, title, management = (table.words(c).each() for c in ("kind", "venue", "name", "management"))
     opened, closed = table.days("opened").tolist(), table.days("closed").tolist()
     return [
         Account(
@@ -102,6 +110,7 @@ def accounts(table: Table, known: Known) -> list[Account]:
             opened=opened[row],
             closed=closed[row],
             name=title[row],
+            management=Management(management[row]),
         )
         for row, code in enumerate(codes)
     ]

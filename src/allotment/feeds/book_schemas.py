@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from allotment.book.household import AccountKind, FilingStatus
+from allotment.book.household import AccountKind, FilingStatus, Management
 from allotment.book.lots import BasisState
 from allotment.book.venue import LotMode, Relief
 from allotment.feeds.schema import Bound, Column, Schema, Type, choice, optional, security, values
@@ -123,6 +123,13 @@ ACCOUNTS = Schema(
         Column(name="opened", type=Type.DATE, meaning="First day.", example="2019-04-01", past=True),
         optional("closed", Type.DATE, "Last day; empty: open.", "2023-11-30"),
         optional("name", Type.TEXT, "Name for people.", "Fields, growth"),
+        choice(
+            "management",
+            values(Management),
+            "Who trades in it: we; or it is an outside account, known by a file of its transactions (`fed`) "
+            "or by what the client attests.",
+            "managed",
+        ),
     ),
     key=("account",),
     needs=("households", "taxpayers", "venues"),
@@ -212,6 +219,7 @@ MANDATES = Schema(
         optional("approved_by", Type.TEXT, "Who approved it.", "compliance"),
     ),
     key=("account", "version"),
+    toml="mandate",
     needs=("accounts", "securities", "identifiers"),
     rules=(
         "The weights of `benchmark` sum to 1.",

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from allotment.errors import BadRow
+from allotment.feeds.household_checks import check_expected, check_links, check_outside
 from allotment.feeds.market_schemas import WEIGHT_SUM_TOLERANCE
 from allotment.feeds.schema import Type
 from allotment.feeds.table import Table, Words, pairs
@@ -29,6 +30,9 @@ def check_table(table: Table, asof: date) -> None:
         "lots": _lots,
         "transfers": _transfers,
         "late_basis": _late_basis,
+        "links": check_links,
+        "outside_transactions": check_outside,
+        "expected": check_expected,
     }.get(table.schema.kind)
     if extra:
         extra(table, asof)
@@ -75,7 +79,9 @@ def _refuse_repeats(table: Table, key: tuple[str, ...], among: Bools) -> None:
     what = "the whole row" if whole else "the same " + ", ".join(key)
     for row, earlier in repeats.select("row", "first").iter_rows():
         found = f"repeats line {table.lines[rows[earlier]]} ({what})"
-        remedy = "remove one of the two" + (", or tell them apart by `lot`" if whole else "")
+        remedy = "remove one of the two" + (
+            f", or tell them apart by `{table.schema.key[-1]}`" if whole else ""
+        )
         table.bad.append(BadRow(table.file, int(table.lines[rows[row]]), column, found, remedy))
 
 

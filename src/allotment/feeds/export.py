@@ -243,6 +243,7 @@ def _book(book: BookRecords, codes: Mapping[int, str]) -> dict[str, dict[str, An
                     "opened": a.opened,
                     "closed": a.closed,
                     "name": a.name,
+                    "management": a.management.value,
                 }
                 for a in book.accounts
             ],

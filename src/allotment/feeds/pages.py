@@ -33,6 +33,7 @@ def page(schema: Schema) -> str:
     rules = "\n".join(f"- {rule}" for rule in (unique, *schema.rules))
     header = ",".join(column.name for column in schema.columns)
     example = ",".join(_quoted(column.example) for column in schema.columns)
+    toml = f"\nThe same as TOML:\n\n```toml\n{_toml(schema)}```\n" if schema.toml else ""
     return f"""# File `{schema.kind}`
 
 <!-- Made from the schema by `python tools/file_pages.py`; edit the schema, not this page. -->
@@ -55,7 +56,7 @@ CSV (UTF-8, commas, a header) or Parquet; columns in any order; schema version {
 {header}
 {example}
 ```
-"""
+{toml}"""
 
 
 def index_page(schemas: dict[str, Schema]) -> str:
@@ -68,7 +69,7 @@ def index_page(schemas: dict[str, Schema]) -> str:
 
 <!-- Made from the schemas by `python tools/file_pages.py`; edit a schema, not this page. -->
 
-`allotment import` reads these files, as CSV or Parquet; mandates also as TOML
+`allotment import` reads these files, as CSV or Parquet; mandates and what is expected also as TOML
 ([how to import](../../how-to/import.md)). A file that is named after its kind, such as
 `lots.csv` or `prices-2024.parquet`, needs no `--kind`.
 
@@ -99,6 +100,25 @@ def _row(column: Column) -> str:
         default = column.default_meaning or (f"`{column.default}`" if column.default else "")
         needed = f"no; {default}" if column.default_meaning else f"no; default {default}" if default else "no"
     return f"| `{column.name}` | {written} | {needed} | {column.meaning} | `{column.example}` |"
+
+
+def _toml(schema: Schema) -> str:
+    """The example as a TOML file."""
+    head = [c for c in schema.columns if c.name in schema.toml_head]
+    row = [c for c in schema.columns if c.name not in schema.toml_head and c.example]
+    lines = ["schema_version = " + str(schema.version), *map(_toml_key, head), "", f"[[{schema.toml}]]"]
+    return "\n".join([*lines, *map(_toml_key, row)]) + "\n"
+
+
+def _toml_key(column: Column) -> str:
+    value = column.example
+    if column.type is Type.LIST:
+        value = "[" + ", ".join(f'"{name}"' for name in value.split(";")) + "]"
+    elif column.type is Type.PAIRS:
+        value = "{ " + ", ".join(pair.replace("=", " = ") for pair in value.split(";")) + " }"
+    elif column.type not in {Type.MONEY, Type.SHARES, Type.PRICE, Type.NUMBER, Type.WHOLE, Type.DATE}:
+        value = f'"{value}"'
+    return f"{column.name} = {value}"
 
 
 def _quoted(value: str) -> str:

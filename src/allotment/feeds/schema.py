@@ -65,6 +65,8 @@ class Schema:
     version: int = 1
     # The key may be left out of a file; then no two whole rows may be equal.
     key_or_row: bool = False
+    toml: str = ""  # the name of its table where it may be written as TOML
+    toml_head: tuple[str, ...] = ()  # columns that may stand once, at the head of the TOML
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ texts and its page exist (`python tools/file_pages.py` writes docs/reference/fil
 from __future__ import annotations
 
 from allotment.feeds import book_schemas as book
+from allotment.feeds import household_schemas as household
 from allotment.feeds import market_schemas as market
 from allotment.feeds.schema import Schema
 
@@ -30,6 +31,9 @@ SCHEMAS: dict[str, Schema] = {
         book.TRANSFERS,
         book.LATE_BASIS,
         book.CARRIED_PRICES,
+        household.LINKS,
+        household.OUTSIDE_TRANSACTIONS,
+        household.EXPECTED,
     )
 }
 MARKET_KINDS = tuple(SCHEMAS)[:6]

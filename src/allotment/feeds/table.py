@@ -1,7 +1,7 @@
 """A documented file as typed columns with the line of every row, and every mistake in its cells.
 
 `read_table` reads CSV or Parquet; `typed` makes the columns and is shared with other notations
-(`feeds.mandate_toml`). Rules over several cells are `feeds.checks`.
+(`feeds.toml_rows`). Rules over several cells are `feeds.checks`.
 """
 
 from __future__ import annotations

@@ -1,26 +1,36 @@
-"""What each kind of file becomes: facts of the market, records of clients, opening events."""
+"""What each kind of file becomes: facts of the market, records of clients, events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from allotment.book.household import Sleeve
 from allotment.errors import DataError
-from allotment.feeds import arrival_files, book_files, market_files, opening_files
+from allotment.feeds import arrival_files, book_files, household_files, market_files, opening_files
 from allotment.feeds.references import Known, SecurityLookup
 from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
 from allotment.jobs import arrivals
-from allotment.jobs.posting import post
-from allotment.ledger.events import EventKind
+from allotment.jobs.posting import Books, post
+from allotment.ledger.events import EventKind, Events
+from allotment.ledger.write import concatenate, take
 from allotment.risk.exposures import NAMES as EXPOSURES
-from allotment.store import arrival_tables, book_tables, event_tables, index_tables, market_tables
+from allotment.store import (
+    arrival_tables,
+    book_tables,
+    event_tables,
+    expected_tables,
+    index_tables,
+    market_tables,
+)
 from allotment.store.session import FirmStore, MarketStore
 
 Advance = Callable[[str, int, int], None]
+_OUTSIDE = "outside accounts"
 
 
 def load(
@@ -57,9 +67,39 @@ def load(
         return arrivals.book_transfers(firm, table, known, asof, advance)
     elif kind == "late_basis":
         return arrivals.book_late_basis(firm, table, known, sha256, advance)
+    elif kind == "links":
+        events = household_files.links(table, known, event_tables.links(firm))
+        post(firm, events, source=f"links {sha256}", advance=advance)
+    elif kind == "outside_transactions":
+        _load_outside(firm, table, household_files.outside_transactions(table, known, asof), advance)
+    elif kind == "expected":
+        expected_tables.save_pages(firm, household_files.expected(table, known, asof))
     else:
         arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
     return ""
+
+
+def _load_outside(firm: FirmStore, table: Table, events: Events, advance: Advance) -> None:
+    """Post what is not booked yet; a row that contradicts the books is told by its line."""
+    keys = household_files.outside_ids(table)
+    households = np.unique(events.household_id)
+    book_tables.lock_households(firm, households)
+    booked = event_tables.sequences_of(firm, _OUTSIDE, keys)
+    new = np.array([row for row, key in enumerate(keys) if key not in booked], np.int64)
+    if len(new):
+        stored = event_tables.load_events(firm, households)
+        first = int(stored.ledger_seq.max(initial=0)) + 1
+        coming = take(events, new)
+        coming = replace(coming, ledger_seq=first + np.arange(len(new)))
+        state = Books(firm).fold_events(concatenate([stored, coming]), households.tolist())
+        for problem in state.problems:
+            if problem.event >= first:
+                remedy = "import the account's lots first, or leave the sale out: purchases are enough"
+                table.refuse(
+                    [new[problem.event - first]], "quantity", str(problem).partition(": ")[2], remedy
+                )
+        table.check()
+    post(firm, events, source=_OUTSIDE, source_ids=keys, advance=advance)
 
 
 def _load_market(market: MarketStore, table: Table) -> None:

@@ -17,9 +17,9 @@ from time import perf_counter
 from allotment.errors import BadFileError, BadRow, DataError
 from allotment.feeds.checks import check_table
 from allotment.feeds.folder import ImportFile, find_files, unknown_kind
-from allotment.feeds.mandate_toml import read_mandates
 from allotment.feeds.schemas import MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table, read_table
+from allotment.feeds.toml_rows import read_toml
 from allotment.jobs import import_kinds
 from allotment.store import import_tables
 from allotment.store.database import Store
@@ -27,7 +27,7 @@ from allotment.store.import_tables import ImportedFile, ImportRecord
 from allotment.store.session import FirmStore, MarketStore, Session
 
 Advance = Callable[[str, int, int], None]
-_BOOKED_ONCE = frozenset({"lots", "cash", "transfers", "late_basis"})
+_BOOKED_ONCE = frozenset({"lots", "cash", "transfers", "late_basis", "links", "outside_transactions"})
 
 
 class FileState(StrEnum):
@@ -159,10 +159,10 @@ def _load_whole(
 def _read(file: ImportFile, data: bytes, asof: date) -> Table:
     schema = SCHEMAS[file.kind]
     if file.path.suffix.lower() == ".toml":
-        if file.kind != "mandates":
+        if not schema.toml:
             row = BadRow(file.path.name, 0, "", f"{file.kind} in TOML", "write it as CSV or Parquet")
             raise BadFileError([row])
-        return read_mandates(data, file.path.name, asof)
+        return read_toml(data, file.path.name, schema, asof)
     return read_table(file.path, schema, asof, data)
 
 

@@ -73,6 +73,8 @@ class EventKind(IntEnum):
     ACCOUNT_CLOSED = 97
     DISCRETION_BEGINS = 98  # from this day on we decide: performance composites ask
     DISCRETION_ENDS = 99
+    ACCOUNT_LINKED = 100  # from this day on the account belongs to its household (`ledger.linking`)
+    ACCOUNT_UNLINKED = 101  # from this day on no longer
     REVERSAL = 112  # withdraws the event `reverses`; nothing stands in its place
 
 

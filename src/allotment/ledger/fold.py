@@ -16,6 +16,7 @@ from allotment.book.lots import Lots
 from allotment.ledger.cash import Cash, Unsettled, cash_of, sum_by
 from allotment.ledger.corrections import in_force
 from allotment.ledger.events import AccountTable, Events
+from allotment.ledger.linking import Membership, circles
 from allotment.ledger.translate import Translated, positions, translate
 from allotment.tax.confirmed import confirmed_lots
 from allotment.tax.fold import Folded, ProblemCode, fold_transactions
@@ -127,6 +128,7 @@ class BookState:
     """What follows from the events."""
 
     accounts: AccountTable
+    members: Membership  # which of them belong to their household when
     groups: IdenticalGroups  # every security at hand; a renamed one stands with its new name
     taxpayer: View
     broker: View
@@ -169,6 +171,7 @@ def fold(
     cash, unsettled = cash_of(told, broker, accounts)
     return BookState(
         accounts=accounts,
+        members=told.members,
         groups=with_successors(told.groups, told.transactions),
         taxpayer=_view(told, taxpayer),
         broker=_view(told, broker),
@@ -261,14 +264,14 @@ def _problems(told: Translated, *folds: Folded) -> tuple[Problem, ...]:
 def open_claims(state: BookState, asof: Dates) -> OpenClaims:
     """Losses of the taxpayer view that a purchase on `asof` would wash, for `tax.pretrade`.
 
-    household_ix counts the households of `state.accounts` in ascending order, group_ix the groups
-    of `state.groups`.
+    household_ix is the circle of `ledger.linking` on the day: it counts the households of
+    `state.accounts` in ascending order, then the accounts that belong to none; group_ix counts the
+    groups of `state.groups`.
     """
     groups, sold = state.groups, state.taxpayer.disposals
     in_window = (sold.day <= asof + WINDOW_DAYS) & (sold.day >= asof - WINDOW_DAYS)
     sold = sold.take(in_window & (sold.open_nano > 0) & (sold.taxable == 1))
-    households = np.unique(state.accounts.household_ids)
-    household = positions(households, state.accounts.household_ids[sold.account_ix])
+    household = circles(state.accounts, state.members, asof)[sold.account_ix]
     at = positions(groups.security_ids, sold.security_id)
     order = np.lexsort((sold.event, sold.day, groups.group_ix[at], household))
     sold, at = sold.take(order), at[order]
@@ -279,7 +282,7 @@ def open_claims(state: BookState, asof: Dates) -> OpenClaims:
         )
     ]
     return OpenClaims(
-        household_ix=household[order].astype(np.int32),
+        household_ix=household[order],
         group_ix=groups.group_ix[at],
         account_ix=sold.account_ix,
         security_id=sold.security_id,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotment.ledger.events import PAYLOAD_KINDS, AccountTable, EventKind, Events
+from allotment.ledger.linking import Membership, membership
 from allotment.ledger.write import ranges, take
 from allotment.tax.fold import ProblemCode
 from allotment.tax.identical import IdenticalGroups
@@ -47,6 +48,7 @@ class Translated:
     account_ix: Index  # (n_events,) of those
     transactions: Transactions
     accounts: TaxAccounts
+    members: Membership
     groups: IdenticalGroups  # all securities at hand
     event: Ints  # (n_transactions,)
     line: Index
@@ -88,11 +90,13 @@ def translate(events: Events, accounts: AccountTable, groups: IdenticalGroups) -
         events, account_at = take(events, order), account_at[order]
     all_groups = _all_groups(events, groups)
     source, line = _expand(events)
+    members = membership(events, accounts)
     return Translated(
         events=events,
         account_ix=account_at.astype(np.int32),
         transactions=_transactions(events, accounts, account_at, all_groups, source, line),
         accounts=_tax_accounts(accounts),
+        members=members,
         groups=all_groups,
         event=events.ledger_seq[source],
         line=line,

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from allotment.book.expected import YearPage
 from allotment.book.household import Account, Taxpayer
 from allotment.book.lots import Lots
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.ledger.events import Events
+from allotment.ledger.expected import ComingPurchases, coming_purchases, in_year
 from allotment.ledger.fold import BookState, open_claims, taxpayer_year
+from allotment.ledger.linking import circles
 from allotment.rebalance.case import AccountCase
 from allotment.rebalance.household import Undecided
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -32,6 +35,9 @@ class Clients:
     mandates: Mapping[int, Mandate]  # in force, by account
     # The custodians' prices of what is carried, millionths of a dollar, by (account, security).
     carried_micros: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    pages: Mapping[int, tuple[YearPage, ...]] = field(
+        default_factory=dict
+    )  # by household; years around today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +59,18 @@ def facts_of(
     """
     asof = np.asarray(as_day(market.asof))
     lots = state.taxpayer.lots
-    household_ids, household_of_account = np.unique(state.accounts.household_ids, return_inverse=True)
-    household_ix = household_of_account.astype(np.int32)
+    circle = circles(state.accounts, state.members, asof)
     claims = open_claims(state, asof)
-    wash = wash_state(lots, household_ix, claims, state.groups, asof)
+    wash = wash_state(lots, circle, claims, state.groups, asof)
     n_groups = int(state.groups.group_ix.max()) + 1
     is_ira = state.accounts.taxable == 0
+    coming = _coming(events, state, clients, market)
+    home = np.searchsorted(np.unique(state.accounts.household_ids), coming.household_id)
     washes = [
-        GroupWashes.of_household(wash, household, n_groups, is_ira).by_snapshot(state.groups, market)
-        for household in range(len(household_ids))
+        GroupWashes.of_household(wash, number, n_groups, is_ira)
+        .with_coming(coming, home == number, state.groups)
+        .by_snapshot(state.groups, market)
+        for number in range(int(circle.max(initial=-1)) + 1)
     ]
     starts = np.searchsorted(lots.account_ix, np.arange(len(state.accounts) + 1))
     broken = _broken_accounts(events, state, clients)
@@ -81,12 +90,16 @@ def facts_of(
         cases.append(
             AccountCase(
                 account=account,
-                taxpayer=clients.taxpayers[account.taxpayer_id],
+                taxpayer=in_year(
+                    clients.taxpayers[account.taxpayer_id],
+                    clients.pages.get(account.household_id, ()),
+                    market.asof.year,
+                ),
                 venue=clients.venues[account.venue_code],
                 mandate=clients.mandates[account_id],
                 lots=held.take(~is_carried),
                 cash_cents=int(state.cash_cents[row]),
-                washes=washes[household_ix[row]],
+                washes=washes[circle[row]],
                 carried=carried,
             )
         )
@@ -121,6 +134,16 @@ def _unpriced(account: Account, securities: Sequence[int], market: MarketSnapsho
     return Undecided(account_id=account.account_id, cause="no_carried_price", message=message)
 
 
+def _coming(events: Events, state: BookState, clients: Clients, market: MarketSnapshot) -> ComingPurchases:
+    """What the households will buy outside, of securities that the books know."""
+    households = np.unique(state.accounts.household_ids).tolist()
+    pages = [page for household in households for page in clients.pages.get(household, ())]
+    prices = (
+        dict(zip(market.security_ids.tolist(), market.price_micros.tolist(), strict=True)) if pages else {}
+    )
+    return coming_purchases(pages, clients.accounts, prices, events, market.asof)
+
+
 def _year(state: BookState, market: MarketSnapshot) -> YearSoFar:
     year = taxpayer_year(state, market.asof.year)
     rows: Sequence[Ints] = (year.taxpayer_ids, year.short_cents, year.long_cents)
@@ -140,6 +163,9 @@ def _broken_accounts(events: Events, state: BookState, clients: Clients) -> dict
 
 
 def _missing(account: Account, clients: Clients) -> Undecided | None:
+    if not account.is_managed:
+        message = f"Account {account.code} is an outside account: it is looked at, not traded."
+        return Undecided(account_id=account.account_id, cause="outside", message=message)
     if account.account_id not in clients.mandates:
         message = f"Account {account.code} has no mandate in force. Import one: `allotment import`."
         return Undecided(account_id=account.account_id, cause="no_mandate", message=message)

@@ -3,7 +3,8 @@
 Law: 26 U.S.C. §1091(a) over the household's substantially identical groups (`tax.pretrade`). A purchase
 into an open claim washes its first `exposed` shares; a loss sale is washed by the first shares bought in
 the last 30 days, except those of the purchase that is sold itself. A taxable account defers the loss,
-an IRA destroys it (Rev. Rul. 2008-5).
+an IRA destroys it (Rev. Rul. 2008-5). Purchases that the client expects elsewhere wash a loss sale as
+those already made do (`ledger.expected`).
 The state of a group is shared by its names and by the accounts of the household. Each of them carries the
 whole of it, so that a wash may be priced twice but never forgotten. A claim's character is not known
 here: it counts as short-term, the dearer one.
@@ -23,6 +24,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from allotment.book.household import AccountKind, Taxpayer
+from allotment.ledger.expected import ComingPurchases
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups, in_shares, in_units
 from allotment.tax.pretrade import WINDOW_DAYS, WashState
@@ -52,11 +54,11 @@ class GroupWashes:
 
     exposed_nano: Ints  # a purchase of up to this many washes losses of the last 30 days
     exposed_loss_cents: Ints  # the losses, positive
-    young_nano: Ints  # shares bought in the last 30 days that have washed nothing yet
+    young_nano: Ints  # shares bought in the last 30 days that have washed nothing yet, or about to be bought
     sole_purchase: Ints  # the purchase (acquisition id) of all of them, -1 if several
-    young_in_ira: Bools  # some of them are in an IRA
+    young_in_ira: Bools  # some of them are, or will be, in an IRA
     no_buy_until: Dates  # last day on which a purchase washes, NaT when none does
-    no_loss_sale_until: Dates  # last day on which a loss sale is washed by shares bought already
+    no_loss_sale_until: Dates  # last day on which a loss sale is washed by them
 
     def __post_init__(self) -> None:
         shape = self.young_nano.shape
@@ -98,6 +100,25 @@ class GroupWashes:
         np.fmax.at(made.no_loss_sale_until, group, young.purchased[mine][known] + WINDOW_DAYS)
         made.sole_purchase[group] = purchase
         made.sole_purchase[group[made.sole_purchase[group] != purchase]] = -1
+        return made
+
+    def with_coming(self, coming: ComingPurchases, mine: Bools, groups: IdenticalGroups) -> Self:
+        """The same with purchases that will be made outside: they wash a loss sale of today as young
+        shares do, whatever lot is sold.
+
+        mine: which of `coming` are the household's, (n_coming,); those of securities that `groups` does
+        not know are left out.
+        """
+        at = np.minimum(np.searchsorted(groups.security_ids, coming.security_id), len(groups) - 1)
+        rows = np.flatnonzero(mine & (groups.security_ids[at] == coming.security_id))
+        if not len(rows):
+            return self
+        at, group = at[rows], groups.group_ix[at[rows]]
+        made = type(self)(**{field.name: getattr(self, field.name).copy() for field in fields(self)})
+        np.add.at(made.young_nano, group, in_units(coming.quantity_nano[rows], groups, at))
+        np.logical_or.at(made.young_in_ira, group, coming.taxable[rows] == 0)
+        np.fmax.at(made.no_loss_sale_until, group, coming.last[rows] + WINDOW_DAYS)
+        made.sole_purchase[group] = -1
         return made
 
     def by_snapshot(self, groups: IdenticalGroups, market: MarketSnapshot) -> Self:

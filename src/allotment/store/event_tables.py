@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,16 @@ def sequences_of(firm: FirmStore, source: str, source_ids: Sequence[str] | None 
     some = sql.SQL("true") if source_ids is None else sql.SQL("source_id = ANY({})").format(list(source_ids))
     query = sql.SQL("SELECT source_id, ledger_seq FROM event WHERE source = {} AND {}").format(source, some)
     return dict(firm.connection().execute(query).fetchall())
+
+
+def links(firm: FirmStore) -> dict[tuple[int, EventKind], date]:
+    """Days on which accounts came to their households and left them, as they stand."""
+    found = firm.connection().execute(
+        "SELECT account_id, kind, effective FROM event e WHERE kind = ANY(%s) "
+        "AND NOT EXISTS (SELECT FROM event later WHERE later.reverses = e.ledger_seq)",
+        [[int(EventKind.ACCOUNT_LINKED), int(EventKind.ACCOUNT_UNLINKED)]],
+    )
+    return {(account, EventKind(kind)): day for account, kind, day in found}
 
 
 def load_events(

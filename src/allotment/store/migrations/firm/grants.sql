@@ -4,7 +4,8 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role};
 -- Kept for ever: written once.
 GRANT INSERT ON {schema}.event, {schema}.mandate, {schema}.import_file, {schema}.risk_model,
     {schema}.run, {schema}.run_step, {schema}.run_exception, {schema}.proposal,
-    {schema}.actor, {schema}.actor_token, {schema}.posting, {schema}.lot_name, {schema}.sleeve_swap TO {role};
+    {schema}.actor, {schema}.actor_token, {schema}.posting, {schema}.lot_name, {schema}.sleeve_swap,
+    {schema}.expected_page TO {role};
 -- What may change about them.
 GRANT UPDATE (next_seq) ON {schema}.ledger_head TO {role};
 GRANT UPDATE (state, finished_at) ON {schema}.run TO {role};

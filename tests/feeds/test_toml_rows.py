@@ -5,20 +5,22 @@ from datetime import date
 import pytest
 
 from allotment.errors import BadFileError
-from allotment.feeds.mandate_toml import read_mandates
+from allotment.feeds.book_schemas import MANDATES
+from allotment.feeds.household_schemas import EXPECTED
 from allotment.feeds.table import Table
+from allotment.feeds.toml_rows import read_toml
 
 ASOF = date(2024, 6, 28)
 
 
 def read(text: str) -> Table:
-    return read_mandates(text.encode(), "mandates.toml", ASOF)
+    return read_toml(text.encode(), "mandates.toml", MANDATES, ASOF)
 
 
 def refused(text: str | bytes) -> tuple[int, str]:
     data = text.encode() if isinstance(text, str) else text
     with pytest.raises(BadFileError) as caught:
-        read_mandates(data, "mandates.toml", ASOF)
+        read_toml(data, "mandates.toml", MANDATES, ASOF)
     (bad,) = caught.value.rows
     return bad.line, bad.found
 
@@ -69,3 +71,32 @@ def test_what_is_no_mandate_file() -> None:
     assert refused("mandate = 1\n") == (0, "found no [[mandate]] table")
     assert refused("lots = 1\n") == (0, "unknown key 'lots'")
     assert refused("schema_version = 9\n") == (0, "schema_version 9 is not known")
+
+
+def test_columns_that_all_rows_share_stand_at_the_head() -> None:
+    text = """household = "H1"
+year = 2025
+
+[[expected]]
+what = "vesting"
+security = "A"
+start = 2025-03-14
+shares = 25
+
+[[expected]]
+what = "gain"
+taxpayer = "T1"
+amount = -1250.5
+"""
+    table = read_toml(text.encode(), "expected.toml", EXPECTED, ASOF)
+    assert table.bad == []
+    assert table.words("household").each() == ["H1", "H1"]
+    assert table.ints("year").tolist() == [2025, 2025]
+    assert table.ints("shares").tolist() == [25 * 10**9, 0]
+    assert table.ints("amount").tolist() == [0, -125_050]
+
+
+def test_a_mistake_at_the_head_is_told_there() -> None:
+    text = 'household = "H1"\nyear = "soon"\n[[expected]]\nwhat = "gain"\n'
+    table = read_toml(text.encode(), "expected.toml", EXPECTED, ASOF)
+    assert [(bad.line, bad.column) for bad in table.bad] == [(2, "year")]
