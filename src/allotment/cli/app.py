@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from allotment import __version__, settings
-from allotment.cli import actions, bench, db, importing, ledger, optimize, output, run, sleeves, tax, what_if
+from allotment.cli import (
+    actions,
+    bench,
+    db,
+    household,
+    importing,
+    ledger,
+    optimize,
+    output,
+    run,
+    sleeves,
+    tax,
+    what_if,
+)
 
 app = typer.Typer(
     name="allotment",
@@ -82,5 +95,6 @@ app.command("import")(importing.import_command)
 app.add_typer(actions.app, name="actions")
 app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(household.app, name="household")
 app.add_typer(tax.app, name="tax")
 app.add_typer(sleeves.app, name="sleeves")

@@ -52,8 +52,7 @@ LINKS = Schema(
     needs=("accounts",),
     rules=(
         "`unlinked` is after `linked`.",
-        "An account comes once and leaves once: a day that is recorded is not changed by a file. The row of "
-        "a linked account may add its `unlinked`.",
+        "An account comes once and leaves once; a day that is recorded is not changed by a file.",
     ),
 )
 
@@ -93,9 +92,9 @@ OUTSIDE_TRANSACTIONS = Schema(
 
 EXPECTED = Schema(
     kind="expected",
-    about="What a household has coming from outside, one page a year: purchases that wash losses here, gains "
-    "and losses carried in that decide what a loss is worth, and what the client attests. A page replaces the "
-    "one before as a new version; none is lost.",
+    about="What a household has coming from outside, one page a year: purchases that wash losses here, "
+    "gains and losses carried in that decide what a loss is worth, and what the client attests. A page "
+    "replaces the one before as a new version; none is lost.",
     columns=(
         Column(name="household", type=Type.CODE, meaning="The household.", example="H-1001"),
         Column(name="year", type=Type.WHOLE, meaning="The tax year.", example="2025", bound=Bound.POSITIVE),
@@ -142,7 +141,7 @@ EXPECTED = Schema(
     needs=("households", "taxpayers", "accounts", "securities", "identifiers"),
     rules=(
         "A purchase has `security`, a `start` in the year, and `shares` or a positive `amount`.",
-        "A gain, a distribution and a loss carried have `taxpayer` and `amount`; only a gain may be negative.",
+        "A gain, distribution or loss carried has `taxpayer` and `amount`; only a gain may be negative.",
         "`no_purchases` has `account`; without `security` it speaks of all.",
         "`end` is not before `start`; `every_days` needs `end`.",
         "Taxpayer and account belong to the household.",

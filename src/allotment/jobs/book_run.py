@@ -35,7 +35,14 @@ from allotment.rebalance.facts import Clients, facts_of
 from allotment.rebalance.household import Undecided, decide
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.store import arrival_tables, book_tables, event_tables, proposal_tables, run_tables
+from allotment.store import (
+    arrival_tables,
+    book_tables,
+    event_tables,
+    expected_tables,
+    proposal_tables,
+    run_tables,
+)
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
 
@@ -86,7 +93,7 @@ class _Inputs:
         """SHA-256; two runs with equal digests decide the same."""
         digest = hashlib.sha256(self.market.digest.encode())
         clients = self.clients
-        for table in (clients.accounts, clients.taxpayers, clients.venues, clients.mandates):
+        for table in (clients.accounts, clients.taxpayers, clients.venues, clients.mandates, clients.pages):
             digest.update(repr(sorted(table.items())).encode())
         digest.update(repr(sorted(clients.carried_micros.items())).encode())
         facts = (sorted(self.chosen), self.until_seq, self.costs, self.versions, STEP_ACCOUNTS)
@@ -131,6 +138,7 @@ def _read_inputs(firm: FirmStore, request: RunRequest) -> _Inputs:
         venues=book_tables.load_venues(firm),
         mandates={m.account_id: m for m in book_tables.load_mandates(firm, asof)},
         carried_micros=arrival_tables.carried_micros(firm, asof),
+        pages=expected_tables.load_pages(firm, asof),
     )
     return _Inputs(
         market=read_snapshot(firm, asof),
@@ -146,7 +154,9 @@ def _read_inputs(firm: FirmStore, request: RunRequest) -> _Inputs:
 
 def _selection(accounts: dict[int, Account], codes: tuple[str, ...], asof: date) -> frozenset[int]:
     is_open = {
-        i: a for i, a in accounts.items() if a.opened <= asof and (a.closed is None or a.closed > asof)
+        i: a
+        for i, a in accounts.items()
+        if a.is_managed and a.opened <= asof and (a.closed is None or a.closed > asof)
     }
     if not codes:
         return frozenset(is_open)
@@ -154,7 +164,8 @@ def _selection(accounts: dict[int, Account], codes: tuple[str, ...], asof: date)
     unknown = [code for code in codes if code not in by_code]
     if unknown:
         raise UsageError(
-            f"no open account {', '.join(unknown)} on {asof}; `allotment explain` lists near ones."
+            f"{', '.join(unknown)}: no account that is open and managed here on {asof}; "
+            "`allotment explain` lists near ones."
         )
     return frozenset(by_code[code] for code in codes)
 

@@ -13,6 +13,7 @@ from datetime import date
 from typing import TypeVar
 
 from allotment import __version__
+from allotment.book.expected import YearPage
 from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.jobs.frontier import AccountFrontier
@@ -34,16 +35,17 @@ from allotment.rebalance.what_if import (
     what_if,
 )
 from allotment.rebalance.year_so_far import YearSoFar
-from allotment.store import arrival_tables, book_tables, event_tables
+from allotment.store import arrival_tables, book_tables, event_tables, expected_tables
 from allotment.store.session import FirmStore
 from allotment.tax import RULES_VERSION
 from allotment.units import CENTS_PER_USD
 
 _HOUSEHOLDS_KEPT = 64
 _Made = TypeVar("_Made")
-# Records, the newest event of the household, prices of what is carried: while they are the same, so is
-# the account.
-_Seen = tuple[book_tables.Around, dict[str, Venue], int, dict[tuple[int, int], int]]
+# Records, what is expected, the newest event of the household, prices of what is carried: while they are
+# the same, so is the account.
+_Pages = dict[int, tuple[YearPage, ...]]
+_Seen = tuple[book_tables.Around, dict[str, Venue], _Pages, int, dict[tuple[int, int], int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,13 @@ class WhatIfSession:
         """The account as the database has it now."""
         around = book_tables.load_around(self.firm, code, self.market.asof)
         venues = book_tables.load_venues(self.firm)
-        until_seq = event_tables.last_sequence_of(self.firm, around.account.household_id)
+        home = around.account.household_id
+        pages = expected_tables.load_pages(self.firm, self.market.asof, [home])
+        until_seq = event_tables.last_sequence_of(self.firm, home)
         ids = [one.account_id for one in around.members]
         carried = arrival_tables.carried_micros(self.firm, self.market.asof, ids)
         kept = self._known.get(around.account.account_id)
-        seen = (around, venues, until_seq, carried)
+        seen = (around, venues, pages, until_seq, carried)
         if kept is not None and kept.seen == seen:
             return kept
         clients = Clients(
@@ -120,6 +124,7 @@ class WhatIfSession:
             venues=venues,
             mandates={one.account_id: one for one in around.mandates},
             carried_micros=carried,
+            pages=pages,
         )
         books = self._folded(around, clients, until_seq)
         facts = facts_of(books.events, books.state, clients, {around.account.account_id}, self.market)

@@ -135,6 +135,11 @@ _TAXPAYERS = records.statement(
 _SLEEVES = records.statement(
     "SELECT {} FROM sleeve WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id, sleeve_id", Sleeve
 )
+_HOUSEHOLD = records.statement(
+    "SELECT {} FROM household WHERE code = %s OR household_id = "
+    "(SELECT household_id FROM account WHERE code = %s) ORDER BY (code = %s) DESC LIMIT 1",
+    Household,
+)
 _MANDATES = sql.SQL(
     "SELECT DISTINCT ON (account_id) account_id, version, effective, requested_by, approved_by, body "
     "FROM mandate WHERE effective <= %s AND account_id = ANY(%s::bigint[]) ORDER BY account_id, version DESC"
@@ -167,6 +172,25 @@ def find_account(firm: FirmStore, code: str) -> Account:
     near = difflib.get_close_matches(code, codes, n=5, cutoff=0.5) or codes[:5]
     hint = f"Codes near it: {', '.join(near)}." if near else "The firm has no accounts yet."
     raise UsageError(f"there is no account {code!r} in firm {firm.firm}. {hint}")
+
+
+def find_household(firm: FirmStore, code: str) -> Household:
+    """The household of a code, its own or an account's. Raises UsageError when there is none."""
+    found = firm.rows(Household, _HOUSEHOLD, [code, code, code])
+    if found:
+        return found[0]
+    codes = [str(one) for (one,) in firm.connection().execute("SELECT code FROM household ORDER BY code")]
+    near = difflib.get_close_matches(code, codes, n=5, cutoff=0.5) or codes[:5]
+    hint = f"Households near it: {', '.join(near)}." if near else "The firm has no households yet."
+    raise UsageError(f"there is no household or account {code!r} in firm {firm.firm}. {hint}")
+
+
+def load_household(firm: FirmStore, household_id: int) -> tuple[tuple[Account, ...], tuple[Taxpayer, ...]]:
+    """The accounts and the taxpayers of a household, each by id."""
+    return (
+        tuple(firm.rows(Account, _MEMBERS, [household_id])),
+        tuple(firm.rows(Taxpayer, _TAXPAYERS, [household_id])),
+    )
 
 
 def save_sleeves(firm: FirmStore, sleeves: Sequence[Sleeve]) -> int:
