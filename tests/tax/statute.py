@@ -74,6 +74,11 @@ class Household:
             name: (facts.get("owner", "taxpayer"), facts.get("type", "taxable"))
             for name, facts in sorted(accounts.items())
         }
+        self.linked = {
+            name: (date.fromisoformat(facts.get("linked", "0001-01-01")),
+                   date.fromisoformat(facts.get("unlinked", "9999-12-31")))
+            for name, facts in accounts.items()
+        }  # fmt: skip
         self.policy = policy
         self.group: dict[str, str] = {}
         self.units: dict[str, Fraction] = {}  # of the group in one share
@@ -111,9 +116,13 @@ class Household:
             return qty
         return max(1, half_up(half_up(qty * self.unit_of(symbol)) / self.unit_of(other)))
 
-    def in_scope(self, account: str, symbol: str, other: Lot) -> bool:
+    def in_scope(self, account: str, symbol: str, other: Lot, day: date) -> bool:
         if self.says("scope", "household") == "account_cusip":
             return account == other.account and symbol == other.symbol
+        if account != other.account:
+            for begins, ends in (self.linked[account], self.linked[other.account]):
+                if day < begins or day >= ends:
+                    return False
         return self.same(symbol, other.symbol)
 
     def count(self) -> int:
@@ -272,7 +281,7 @@ class Household:
                 and not lot.absorbed
                 and lot.purchase != piece.purchase
                 and abs((lot.purchased - day).days) <= 30
-                and self.in_scope(piece.account, piece.symbol, lot)
+                and self.in_scope(piece.account, piece.symbol, lot, day)
                 and (
                     self.says("acquired_before_sold_lot", "eligible") == "eligible"
                     or lot.purchased >= piece.acq
@@ -352,7 +361,7 @@ class Household:
             if (
                 row["purchase"] == lot.purchase
                 or abs((lot.purchased - row["day"]).days) > 30
-                or not self.in_scope(row["account"], row["symbol"], lot)
+                or not self.in_scope(row["account"], row["symbol"], lot, day)
             ):
                 continue
             sold = row["open"]
@@ -406,7 +415,7 @@ class Household:
         """§1091(e)(2), another short after the closing: it takes the losses that wait, oldest first."""
         for claim in list(self.short_claims):
             row = claim["row"]
-            if (day - claim["day"]).days > 30 or not self.in_scope(row["account"], row["symbol"], lot):
+            if (day - claim["day"]).days > 30 or not self.in_scope(row["account"], row["symbol"], lot, day):
                 continue
             closed = claim["open"]
             qty = self.converted(closed, row["symbol"], lot.symbol)
@@ -474,7 +483,7 @@ class Household:
                 if lot.purchased is not None
                 and (day - lot.purchased).days <= 30
                 and lot.purchase != piece.purchase
-                and self.in_scope(piece.account, piece.symbol, lot)
+                and self.in_scope(piece.account, piece.symbol, lot, day)
                 and (
                     self.says("acquired_before_sold_lot", "eligible") == "eligible"
                     or lot.purchased >= piece.acq

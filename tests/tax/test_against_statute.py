@@ -387,6 +387,26 @@ def test_both_implementations_agree_on_washes_upon_washes(document: dict[str, An
     check_agreement(document)
 
 
+@st.composite
+def linked(draw: Draw, steps: list[int]) -> Entry:
+    """The same household, whose accounts come to it and leave it on days around its trades."""
+    document = draw(traders(steps, scope="household"))
+    days = sorted({entry["date"] for entry in document["transactions"]})
+
+    def dated(facts: Entry) -> Entry:
+        came, left = draw(st.sampled_from([None, *days])), draw(st.sampled_from([None, None, *days]))
+        facts = facts | ({"linked": came} if came else {})
+        return facts | ({"unlinked": left} if left and (not came or left > came) else {})
+
+    return document | {"accounts": {name: dated(facts) for name, facts in ACCOUNTS.items()}}
+
+
+@settings(max_examples=200, **COMMON)
+@given(linked(HURRIED))
+def test_both_implementations_agree_on_accounts_that_come_and_leave(document: dict[str, Any]) -> None:
+    check_agreement(document)
+
+
 @settings(max_examples=200, **COMMON)
 @given(traders(HURRIED, sold_earlier_candidates="included", scope="household"))
 def test_both_implementations_agree_on_shares_that_replace_when_they_are_sold(

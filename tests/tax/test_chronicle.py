@@ -37,6 +37,8 @@ ACCOUNTS = TaxAccounts(
     taxable=np.ones(2, np.int8),
     method=np.zeros(2, np.int8),
     fifo_by_holding=np.zeros(2, np.int8),
+    member_from=np.full(2, np.datetime64("NaT"), "M8[D]"),
+    member_until=np.full(2, np.datetime64("NaT"), "M8[D]"),
 )
 BUY = {"kind": Kind.BUY, "quantity": 10 * SHARE, "amount": 1_000_00}
 

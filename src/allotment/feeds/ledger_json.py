@@ -189,12 +189,18 @@ def _columns(reader: Reader) -> Ledger:
 def _account_columns(reader: Reader) -> TaxAccounts:
     accounts = list(reader.accounts.values())
     n = len(accounts)
+    since, until = (
+        np.array([day or "NaT" for day in days], "M8[D]")
+        for days in ([one.linked for one in accounts], [one.unlinked for one in accounts])
+    )
     return TaxAccounts(
         household_ix=np.zeros(n, np.int32),
-        owner_ix=np.array([owner == "spouse" for owner, _ in accounts], np.int32),
-        taxable=np.array([kind == "taxable" for _, kind in accounts], np.int8),
+        owner_ix=np.array([one.owner == "spouse" for one in accounts], np.int32),
+        taxable=np.array([one.kind == "taxable" for one in accounts], np.int8),
         method=np.full(n, reader.policy.lot_method, np.int8),
         fifo_by_holding=np.full(n, reader.policy.fifo_by_holding, np.int8),
+        member_from=since,
+        member_until=until,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from allotment.errors import BadRow
 from allotment.feeds.ledger_edits import edited
@@ -68,6 +68,15 @@ class Fact:
     values: Mapping[str, Any]
 
 
+class AccountFacts(NamedTuple):
+    """One account of a file."""
+
+    owner: str = "taxpayer"
+    kind: str = "taxable"
+    linked: date | None = None  # from when until when it is looked at with the others
+    unlinked: date | None = None
+
+
 class Reader:
     """Reads one document, collecting mistakes."""
 
@@ -93,12 +102,12 @@ class Reader:
         """Note one mistake."""
         self.mistakes.append(BadRow(file=self.file, line=0, column=place, found=found, remedy=remedy))
 
-    def _accounts(self, given: Any) -> dict[str, tuple[str, str]]:
+    def _accounts(self, given: Any) -> dict[str, AccountFacts]:
         if given is None:
-            return {"A": ("taxpayer", "taxable")}
+            return {"A": AccountFacts()}
         if not isinstance(given, dict) or not given:
             self.refuse("accounts", f"found {given!r}", "give an object of accounts, or leave it out")
-            return {"A": ("taxpayer", "taxable")}
+            return {"A": AccountFacts()}
         accounts = {}
         # By name: what befalls every account at once must not depend on the order of the file.
         for name, facts in sorted(given.items()):
@@ -108,8 +117,14 @@ class Reader:
                 self.refuse(f"account {name}", f"owner {owner!r}", "give taxpayer or spouse")
             if kind not in ("taxable", "ira"):
                 self.refuse(f"account {name}", f"type {kind!r}", "give taxable or ira")
-            accounts[name] = (str(owner), str(kind))
+            linked, unlinked = (self._day_of(name, facts, key) for key in ("linked", "unlinked"))
+            if linked and unlinked and unlinked <= linked:
+                self.refuse(f"account {name}", f"unlinked on {unlinked}", f"give a day after {linked}")
+            accounts[name] = AccountFacts(str(owner), str(kind), linked, unlinked)
         return accounts
+
+    def _day_of(self, name: str, facts: Mapping[str, Any], key: str) -> date | None:
+        return self._field(f"account {name}", facts, key, read_day, None) if key in facts else None
 
     def _policy(self, given: Any) -> ReplayPolicy:
         policy, mistakes = read_policy(given)
@@ -218,7 +233,7 @@ class Reader:
             row.quantity = sum(quantity for _, quantity in row.named)
         if row.kind is Kind.IRA_DISTRIBUTION:
             row.to, row.amount = list(self.accounts).index(values["to"]), values["fmv"]
-            kinds = [self.accounts[values[end]][1] for end in ("from", "to")]
+            kinds = [self.accounts[values[end]].kind for end in ("from", "to")]
             if kinds != ["ira", "taxable"]:
                 found = f"from {kinds[0]} to {kinds[1]}"
                 self.refuse(

@@ -38,6 +38,7 @@ _SAYS = {
     ProblemCode.NO_TERMS: "its terms, or the security that it names, are missing",
     ProblemCode.SHORT_IS_OPEN: "shares are short in a corporate action other than a split",
     ProblemCode.NOT_SHORT: "more shares are covered than are short",
+    ProblemCode.LINKED_TWICE: "an account comes to its household once and leaves it once, later than it came",
     ProblemCode.INTO_ITSELF: "a security cannot become, or bring, itself",
 }
 

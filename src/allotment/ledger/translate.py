@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotment.ledger.events import PAYLOAD_KINDS, AccountTable, EventKind, Events
-from allotment.ledger.linking import Membership, membership
+from allotment.ledger.linking import Membership, is_second_link, membership
 from allotment.ledger.write import ranges, take
 from allotment.tax.fold import ProblemCode
 from allotment.tax.identical import IdenticalGroups
@@ -82,6 +82,7 @@ def translate(events: Events, accounts: AccountTable, groups: IdenticalGroups) -
     code[np.flatnonzero(known)[wrong]] = ProblemCode.WRONG_HOUSEHOLD
     code[_names_unknown_lot(events)] = ProblemCode.LOT_NOT_HELD
     code[_unknown_destination(events, accounts)] = ProblemCode.UNKNOWN_ACCOUNT
+    code[is_second_link(events)] = ProblemCode.LINKED_TWICE
     rejected = Rejected(event=events.ledger_seq[code > 0], code=code[code > 0])
     if len(rejected.event):
         events, account_at = take(events, code == 0), account_at[code == 0]
@@ -95,7 +96,7 @@ def translate(events: Events, accounts: AccountTable, groups: IdenticalGroups) -
         events=events,
         account_ix=account_at.astype(np.int32),
         transactions=_transactions(events, accounts, account_at, all_groups, source, line),
-        accounts=_tax_accounts(accounts),
+        accounts=_tax_accounts(accounts, members),
         members=members,
         groups=all_groups,
         event=events.ledger_seq[source],
@@ -281,7 +282,7 @@ def _brought(events: Events) -> BroughtLots:
     )
 
 
-def _tax_accounts(accounts: AccountTable) -> TaxAccounts:
+def _tax_accounts(accounts: AccountTable, members: Membership) -> TaxAccounts:
     households = np.unique(accounts.household_ids)
     taxpayers = np.unique(accounts.taxpayer_ids)
     return TaxAccounts(
@@ -290,4 +291,6 @@ def _tax_accounts(accounts: AccountTable) -> TaxAccounts:
         taxable=accounts.taxable,
         method=accounts.method,
         fifo_by_holding=accounts.fifo_by_holding,
+        member_from=members.since,
+        member_until=members.until,
     )

@@ -103,6 +103,8 @@ class Facts(NamedTuple):
     owner: Index
     method: Codes
     fifo_by_holding: Codes
+    member_from: Ints  # days from and until which an account belongs to its household
+    member_until: Ints
     security_local: Index  # position inside the family
     group_local: Index
     unit_parts: Ints

@@ -20,3 +20,4 @@ class ProblemCode(IntEnum):
     INTO_ITSELF = 10  # a security that becomes, or brings, itself
     SHORT_IS_OPEN = 11  # a corporate action that is not worked out for open shorts
     NOT_SHORT = 12  # more shares are covered than are short
+    LINKED_TWICE = 13  # an account comes to its household once, and leaves it once

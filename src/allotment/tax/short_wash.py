@@ -98,7 +98,7 @@ def _takes(b: Books, f: Facts, p: int, c: int, day: int) -> bool:
         return False  # a short that has taken a loss has no day, which is before every window
     if f.policy[BEFORE_LOT] == 0 and piece[c, PURCHASED] < piece[p, ACQUIRED]:
         return False
-    return in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY])
+    return in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY], day)
 
 
 @inner
@@ -225,7 +225,7 @@ def take_waiting(b: Books, f: Facts, p: int, x: int, day: int) -> None:
     while r >= 0:
         following = row[r, R_CLAIM_NEXT]
         if row[r, R_PURCHASE_ID] == piece[p, PURCHASE_ID] or not in_scope(
-            f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY]
+            f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY], day
         ):
             last, r = r, following
             continue

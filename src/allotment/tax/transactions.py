@@ -119,6 +119,8 @@ class TaxAccounts:
     taxable: Codes  # 1 taxable; 0 IRA, Roth IRA and what is treated like them
     method: Codes  # LotMethod: standing instruction
     fifo_by_holding: Codes  # 1: this custodian's FIFO goes by holding-period date
+    member_from: Dates  # first day on which wash sales look at it together with the others; NaT: always
+    member_until: Dates  # first day on which they do not any more; NaT: for ever
 
     def __post_init__(self) -> None:
         _same_length(self)

@@ -100,11 +100,19 @@ def in_shares_of(f: Facts, quantity: int, security: int, other: int) -> int:
 
 
 @inner
-def in_scope(f: Facts, account: int, security: int, other_account: int, other_security: int) -> bool:
-    """Are the two looked at together?"""
-    if f.policy[SCOPE] != _ACCOUNT_CUSIP:
-        return True
-    return account == other_account and security == other_security
+def belongs(f: Facts, account: int, day: int) -> bool:
+    """Is the account one of its household's on that day?"""
+    return bool(f.member_from[account] <= day < f.member_until[account])
+
+
+@inner
+def in_scope(
+    f: Facts, account: int, security: int, other_account: int, other_security: int, day: int
+) -> bool:
+    """Are the two looked at together on the day that would complete their match?"""
+    if f.policy[SCOPE] == _ACCOUNT_CUSIP:
+        return account == other_account and security == other_security
+    return account == other_account or (belongs(f, account, day) and belongs(f, other_account, day))
 
 
 @inner
@@ -153,7 +161,7 @@ def _is_candidate(b: Books, f: Facts, p: int, c: int, sale: int, day: int) -> bo
         return False
     if f.policy[BEFORE_LOT] == 0 and piece[c, PURCHASED] < piece[p, ACQUIRED]:
         return False
-    return in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY])
+    return in_scope(f, piece[p, ACCOUNT], piece[p, SECURITY], piece[c, ACCOUNT], piece[c, SECURITY], day)
 
 
 @inner
@@ -291,7 +299,9 @@ def wash_open_claims(b: Books, f: Facts, p: int, day: int) -> None:
         if (
             row[r, R_PURCHASE_ID] == piece[p, PURCHASE_ID]
             or abs(piece[p, PURCHASED] - row[r, R_DAY]) > WINDOW_DAYS
-            or not in_scope(f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY])
+            or not in_scope(
+                f, row[r, R_ACCOUNT], row[r, R_SECURITY], piece[p, ACCOUNT], piece[p, SECURITY], day
+            )
         ):
             last, r = r, following
             continue
