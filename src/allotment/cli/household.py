@@ -216,7 +216,7 @@ def _line(view: HouseholdView, line: Expected) -> dict[str, Any]:
 
 
 def _due(view: HouseholdView) -> list[dict[str, Any]]:
-    """Purchases in the window of a loss sale on the day; past ones that are not booked ask to be confirmed."""
+    """Purchases in the window of a loss sale on the day; past ones ask to be confirmed."""
     due = view.possible
     counted = {_key(view.coming, i) for i in range(len(view.coming))}
     return [
