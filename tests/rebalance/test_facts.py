@@ -8,7 +8,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from allotment.book.household import Account, AccountKind, Taxpayer
+from allotment.book.expected import Coming, Expected, YearPage
+from allotment.book.household import Account, AccountKind, Management, Taxpayer
 from allotment.book.mandate import Mandate
 from allotment.book.venue import Venue
 from allotment.ledger.events import AccountTable, EventKind
@@ -36,8 +37,14 @@ def account(household_id: int, account_id: int) -> Account:
     )
 
 
+Pages = dict[int, tuple[YearPage, ...]]
+
+
 def facts_from(
-    book: EventWriter, market: MarketSnapshot, carried: dict[tuple[int, int], int] | None = None
+    book: EventWriter,
+    market: MarketSnapshot,
+    carried: dict[tuple[int, int], int] | None = None,
+    pages: Pages | None = None,
 ) -> Facts:
     """The facts of the two households."""
     accounts = [account(*MINE), account(*OTHERS)]
@@ -56,15 +63,16 @@ def facts_from(
             for a in accounts
         },
         carried_micros=carried or {},
+        pages=pages or {},
     )
     events = book.events()
     state = fold(events, AccountTable.of_accounts(accounts, [venue]), market.groups)
     return facts_of(events, state, clients, {10, 20}, market)
 
 
-def cases_of(book: EventWriter, market: MarketSnapshot) -> dict[int, AccountCase]:
+def cases_of(book: EventWriter, market: MarketSnapshot, pages: Pages | None = None) -> dict[int, AccountCase]:
     """The cases of the two households, by account."""
-    facts = facts_from(book, market)
+    facts = facts_from(book, market, pages=pages)
     assert not facts.exceptions
     return {case.account.account_id: case for case in facts.cases}
 
@@ -154,3 +162,85 @@ def test_what_is_carried_is_priced_by_the_custodian_or_the_account_is_not_decide
     (unpriced,) = facts.exceptions
     assert (unpriced.account_id, unpriced.cause) == (20, "no_carried_price")
     assert "carries S08 without a custodian's price" in unpriced.message
+
+
+VESTING = Expected(what=Coming.VESTING, security_id=OTHER, quantity_nano=25 * 10**9, start=date(2025, 7, 10))
+
+
+def page(*lines: Expected) -> dict[int, tuple[YearPage, ...]]:
+    return {1: (YearPage(household_id=1, year=2025, version=1, lines=lines),)}
+
+
+def test_a_purchase_expected_elsewhere_blocks_loss_sales_as_one_made(market: MarketSnapshot) -> None:
+    """§1091(a): ten days after today; not for the other household, and not beyond the thirtieth day."""
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
+    book.buy(OTHERS, date(2023, 1, 10), OTHER, 100, 5000)
+    cases = cases_of(book, market, page(VESTING))
+    assert blocked(cases[10], market) == ([], [OTHER])
+    assert blocked(cases[20], market) == ([], [])
+    group = market.group_ix[market.row_of(np.array([OTHER]))[0]]
+    washes = cases[10].washes
+    assert washes.young_nano[group] == 25 * 10**9
+    assert washes.sole_purchase[group] == -1
+    assert not washes.young_in_ira[group]
+    assert str(washes.no_loss_sale_until[group]) == "2025-08-09"
+    late = cases_of(book, market, page(replace(VESTING, start=date(2025, 7, 31))))
+    assert blocked(late[10], market) == ([], [])
+    in_ira = cases_of(book, market, page(VESTING, replace(VESTING, kind=AccountKind.IRA)))[10].washes
+    assert in_ira.young_in_ira[group]
+    assert in_ira.young_nano[group] == 50 * 10**9
+
+
+def test_the_year_of_the_page_is_that_of_the_decision(market: MarketSnapshot) -> None:
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
+    carried = Expected(what=Coming.CARRYFORWARD, taxpayer_id=1, amount_cents=3_000_00)
+    case = cases_of(book, market, page(carried))[10]
+    assert case.taxpayer.carry_long_cents == 3_000_00
+    assert cases_of(book, market)[10].taxpayer.carry_long_cents == 0
+
+
+def test_an_outside_account_is_looked_at_and_not_decided(market: MarketSnapshot) -> None:
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
+    outside = replace(account(*MINE), management=Management.FED)
+    venue = Venue(code="V")
+    clients = Clients(accounts={10: outside}, taxpayers={}, venues={"V": venue}, mandates={})
+    state = fold(book.events(), AccountTable.of_accounts([outside], [venue]), market.groups)
+    facts = facts_of(book.events(), state, clients, {10}, market)
+    assert facts.cases == ()
+    assert [one.cause for one in facts.exceptions] == ["outside"]
+
+
+def test_an_account_that_is_not_linked_yet_blocks_nothing_of_the_others(market: MarketSnapshot) -> None:
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
+    book.sell(MINE, date(2025, 6, 20), OTHER, 100, 4000)
+    spouse = replace(account(*MINE), account_id=11, code="A11")
+    accounts = [account(*MINE), spouse]
+    venue = Venue(code="V")
+    clients = Clients(
+        accounts={a.account_id: a for a in accounts},
+        taxpayers={1: Taxpayer(taxpayer_id=1, code="T1", household_id=1)},
+        venues={"V": venue},
+        mandates={
+            a.account_id: Mandate(
+                account_id=a.account_id, version=1, effective=date(2020, 1, 2), benchmark=(("IDX", 1.0),)
+            )
+            for a in accounts
+        },
+    )
+    table = AccountTable.of_accounts(accounts, [venue])
+    for linked, exposed in ((None, [OTHER]), (date(2025, 6, 30), [OTHER])):
+        if linked:
+            book.write(EventKind.ACCOUNT_LINKED, 1, 11, linked)
+        events = book.events()
+        facts = facts_of(events, fold(events, table, market.groups), clients, {10, 11}, market)
+        assert [blocked(case, market)[0] for case in facts.cases] == [exposed, exposed]
+    book = EventWriter()
+    book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
+    book.sell(MINE, date(2025, 6, 20), OTHER, 100, 4000)
+    book.write(EventKind.ACCOUNT_UNLINKED, 1, 11, date(2025, 6, 30))
+    facts = facts_of(book.events(), fold(book.events(), table, market.groups), clients, {10, 11}, market)
+    assert [blocked(case, market)[0] for case in facts.cases] == [[OTHER], []]

@@ -112,9 +112,7 @@ def _facts(accounts: TaxAccounts, groups: IdenticalGroups, of: Families, policy:
         method=accounts.method,
         fifo_by_holding=accounts.fifo_by_holding,
         member_from=_days(accounts.member_from),
-        member_until=np.where(
-            np.isnat(accounts.member_until), c.END_OF_DAYS, _days(accounts.member_until)
-        ),
+        member_until=np.where(np.isnat(accounts.member_until), c.END_OF_DAYS, _days(accounts.member_until)),
         security_local=of.security_local,
         group_local=of.group_local,
         unit_parts=groups.unit_parts,
