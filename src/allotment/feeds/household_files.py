@@ -37,11 +37,13 @@ def links(table: Table, known: Known, linked: Linked) -> Events:
             ("unlinked", EventKind.ACCOUNT_UNLINKED),
         ):
             day, recorded = table.days(column)[row].item(), linked.get((account.account_id, kind))
-            if recorded is None and day is not None:
+            if day is None or day == recorded:
+                continue
+            if recorded is None:
                 writer.write(kind, account.household_id, account.account_id, day)
-            elif recorded not in (None, day):
+            else:
                 found = f"the account was {column} on {recorded}, by its record"
-                table.refuse([row], column, found, "reverse that event first (`allotment ledger reverse`)")
+                table.refuse([row], column, found, "reverse that event first: `allotment ledger reverse`")
     table.check()
     return writer.events()
 

@@ -101,6 +101,16 @@ def read_household(firm: FirmStore, household_id: int) -> HouseholdState | None:
     )
 
 
+def households_with_books(firm: FirmStore) -> frozenset[int]:
+    """Households that have an event, or of which something is stored that should follow from one."""
+    found = firm.connection().execute(
+        "SELECT household_id FROM event UNION SELECT household_id FROM household_state "
+        "UNION SELECT household_id FROM sold_now "
+        "UNION SELECT household_id FROM lots_now JOIN account USING (account_id)"
+    )
+    return frozenset(household for (household,) in found)
+
+
 def differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
     """Where the stored bytes are not those of a state that was derived anew: (household, what)."""
     found: list[tuple[int, str]] = []
