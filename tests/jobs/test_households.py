@@ -202,10 +202,15 @@ def test_a_page_is_kept_in_versions_and_read_as_of_its_year(office: Office) -> N
     assert view.coming.quantity_nano.tolist() == [25 * 10**9]
     assert view.locks.sale_clean_from.astype(str).tolist() == ["2025-08-14"]
     assert view.taxpayers[0].carry_long_cents == 3_000_00
-    assert office.bring("expected", PAGE.replace("shares = 25", "shares = 30"), "toml").state is FileState.LOADED
+    assert (
+        office.bring("expected", PAGE.replace("shares = 25", "shares = 30"), "toml").state is FileState.LOADED
+    )
     assert [page.version for page in office.view().pages] == [2]
     assert office.view().coming.quantity_nano.tolist() == [30 * 10**9]
-    assert office.bring("expected", PAGE.replace("shares = 25", "shares = 30") + "\n", "toml").state is FileState.LOADED
+    assert (
+        office.bring("expected", PAGE.replace("shares = 25", "shares = 30") + "\n", "toml").state
+        is FileState.LOADED
+    )
     assert [page.version for page in office.view().pages] == [2]  # it says the same
     with office.firm() as firm:
         home = office.view().household.household_id
