@@ -64,7 +64,7 @@ def test_venues(read: Read) -> None:
     ]
 
 
-def test_households_keep_their_numbers(read: Read, known: Known) -> None:
+def test_household_keep_their_numbers(read: Read, known: Known) -> None:
     made = book_files.households(read("households", "household,name\nH9,nine\nH2,two\n"), known)
     assert [(h.household_id, h.code, h.name) for h in made] == [(3, "H9", "nine"), (2, "H2", "two")]
 

@@ -118,7 +118,7 @@ def test_planned_purchases_are_counted_as_the_law_counts_them() -> None:
     assert locks.coming_nano.tolist() == law.planned_nano.tolist() == [10**9, 10 * 10**9]
 
 
-def test_households_and_accounts_that_stand_alone_have_calendars_of_their_own() -> None:
+def test_household_and_accounts_that_stand_alone_have_calendars_of_their_own() -> None:
     book = loss_of_a_thousand(SPOUSES)
     book.buy(OTHERS, date(2025, 6, 10), ELSE, 1, 10)
     book.buy(MINE, date(2025, 6, 10), ELSE, 1, 10)

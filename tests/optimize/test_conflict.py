@@ -241,7 +241,7 @@ def test_a_cheap_wish_that_is_sold_contradicts_nothing() -> None:
     assert member.needed == answer.row_value[0] == 2.0
 
 
-def test_households_tell_whose_wish_it_is() -> None:
+def test_household_tell_whose_wish_it_is() -> None:
     """Two accounts, the second of which can buy nothing but may hold no cash."""
     market, problem = whole_shares(1.0)
     _, barred = whole_shares(0.05)

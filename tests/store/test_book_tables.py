@@ -86,7 +86,7 @@ def test_a_stored_mandate_never_changes(firm, book) -> None:
         firm.connection().execute("UPDATE mandate SET version = 9")
 
 
-def test_households_are_locked_in_order(firm, book, store) -> None:
+def test_household_are_locked_in_order(firm, book, store) -> None:
     with store.firm("ours") as other:
         with firm.transaction():
             assert book_tables.lock_households(firm, [3, 1]).tolist() == [0, 0]

@@ -59,7 +59,10 @@ def show(context: typer.Context, code: Code, on: On = None, as_json: Json = Fals
         _table("The year", facts["taxpayers"])
         _table("Expected from outside", facts["expected"])
         _table("Purchases within 30 days of the day, not booked here", facts["due"])
-        _table("Losses gone for good", facts["permanent_losses"])
+        lost = facts["permanent_losses"]
+        _table("Losses gone for good", [{name: one[name] for name in _LOST} for one in lost])
+        for rule in sorted({one["rule"] for one in lost}):
+            output.console.print(rule, style="dim", highlight=False)
 
     output.emit(facts, as_json=as_json, show=show_it)
 
@@ -89,6 +92,7 @@ def washes(context: typer.Context, code: Code, on: On = None, as_json: Json = Fa
     output.emit(facts, as_json=as_json, show=show_it)
 
 
+_LOST = ("day", "account", "security", "sold", "buyer", "shares", "lost_usd")
 _BUYING = (
     "security",
     "alone",
