@@ -110,6 +110,7 @@ class _Story:
         day = date(2023, 1, 3)
         for account in (self.own, self.other, self.ira):
             self._event(EventKind.ACCOUNT_OPENED, day, account=account)
+        self._event(EventKind.ACCOUNT_LINKED, day, account=self.ira)
         self._event(EventKind.DISCRETION_BEGINS, day)
         self._event(EventKind.OPENING, day, lots=[self._lot("Oak", 100, 5_000, date(2020, 5, 4))])
         self._event(EventKind.OPENING_CASH, day, usd=50_000)
@@ -222,6 +223,7 @@ class _Story:
     def _end(self) -> None:
         self._event(EventKind.WITHDRAWAL, date(2024, 12, 2), usd=1_000)
         self._event(EventKind.DISCRETION_ENDS, date(2024, 12, 30))
+        self._event(EventKind.ACCOUNT_UNLINKED, date(2024, 12, 31), account=self.ira)
         for account in (self.own, self.other, self.ira):
             self._event(EventKind.ACCOUNT_CLOSED, date(2024, 12, 31), account=account)
 
