@@ -67,16 +67,24 @@ def load(
         return arrivals.book_transfers(firm, table, known, asof, advance)
     elif kind == "late_basis":
         return arrivals.book_late_basis(firm, table, known, sha256, advance)
-    elif kind == "links":
-        events = household_files.links(table, known, event_tables.links(firm))
-        post(firm, events, source=f"links {sha256}", advance=advance)
-    elif kind == "outside_transactions":
-        _load_outside(firm, table, household_files.outside_transactions(table, known, asof), advance)
-    elif kind == "expected":
-        expected_tables.save_pages(firm, household_files.expected(table, known, asof))
+    elif kind in {"links", "outside_transactions", "expected"}:
+        _load_of_household(firm, table, known, asof, sha256, advance)
     else:
         arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
     return ""
+
+
+def _load_of_household(
+    firm: FirmStore, table: Table, known: Known, asof: date, sha256: str, advance: Advance
+) -> None:
+    """Who belongs together, and what comes from outside."""
+    if table.schema.kind == "links":
+        events = household_files.links(table, known, event_tables.links(firm))
+        post(firm, events, source=f"links {sha256}", advance=advance)
+    elif table.schema.kind == "expected":
+        expected_tables.save_pages(firm, household_files.expected(table, known, asof))
+    else:
+        _load_outside(firm, table, household_files.outside_transactions(table, known, asof), advance)
 
 
 def _load_outside(firm: FirmStore, table: Table, events: Events, advance: Advance) -> None:
