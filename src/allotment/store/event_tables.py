@@ -78,6 +78,7 @@ def append_events(
     `events.ledger_seq` is provisional: the batch gets the next sequences in that order. A named lot
     whose event is in the batch is renamed with it; any other must be stored already. An event is
     known by (source, source_ids), by default by its provisional number: one that is stored is left.
+    Ids that begin with # are such numbers and may not be given.
 
     Raises DataError, with nothing written, when a stored event comes again with other content, when
     a named lot's event is unknown, for an account that is not in its household, and for an event
@@ -89,15 +90,12 @@ def append_events(
     order = np.argsort(events.ledger_seq, kind="stable")
     provisional = events.ledger_seq[order]
     assert np.all(np.diff(provisional) > 0)
-    # Padded, so that they come in the order of the index.
-    keys = [f"{one:012d}" for one in events.ledger_seq.tolist()] if source_ids is None else list(source_ids)
-    if len(set(keys)) != n_events:
-        raise DataError(f"{source} has two events of the same id; nothing was written.")
+    keys = _numbers(events.ledger_seq) if source_ids is None else _checked(source_ids, source)
     with firm.transaction() as connection:
         found = connection.execute("SELECT next_seq FROM ledger_head FOR UPDATE").fetchone()
         assert found is not None
         first = int(found[0])
-        stored = _stored_already(firm, events, source, keys)
+        stored = _stored_already(firm, events, source, keys, is_numbered=source_ids is None)
         is_new = (stored == 0)[order]
         sequence = stored[order]
         n_new = int(is_new.sum())
@@ -217,18 +215,36 @@ def load_events(
 # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _stored_already(firm: FirmStore, events: Events, source: str, keys: Sequence[str]) -> Ints:
+def _numbers(ledger_seq: Ints) -> list[str]:
+    return [f"#{one:012d}" for one in ledger_seq.tolist()]
+
+
+def _checked(source_ids: Sequence[str], source: str) -> list[str]:
+    if len(set(source_ids)) != len(source_ids):
+        raise DataError(f"{source} has two events of the same id; nothing was written.")
+    numbered = [key for key in source_ids if key.startswith("#")]
+    if numbered:
+        raise DataError(f"{source} has ids that begin with # ({numbered[0]}); give its events other ids.")
+    return list(source_ids)
+
+
+def _stored_already(
+    firm: FirmStore, events: Events, source: str, keys: Sequence[str], *, is_numbered: bool
+) -> Ints:
     """The stored sequence of each event, 0 where it is new. Raises DataError where content differs."""
     sequence = np.zeros(len(events), np.int64)
     connection = firm.connection()
-    known = connection.execute("SELECT EXISTS (SELECT FROM event WHERE source = %s)", [source]).fetchone()
+    known = connection.execute("SELECT EXISTS (SELECT FROM posting WHERE source = %s)", [source]).fetchone()
     if known == (False,):
         return sequence
     row_of = {key: i for i, key in enumerate(keys)}
+    by_posting = "JOIN posting p ON e.ledger_seq BETWEEN p.first_seq AND p.last_seq WHERE p.source = %s "
+    by_index = "WHERE e.source = %s AND left(e.source_id, 1) <> '#' "
     found = connection.execute(
-        sql.SQL(
-            "SELECT source_id, ledger_seq, {} FROM event WHERE source = %s AND source_id = ANY(%s)"
-        ).format(sql.SQL(", ").join(map(sql.Identifier, _IDENTITY))),
+        sql.SQL("SELECT e.source_id, e.ledger_seq, {} FROM event e {} AND e.source_id = ANY(%s)").format(
+            sql.SQL(", ").join(sql.Identifier("e", name) for name in _IDENTITY),
+            sql.SQL(by_posting if is_numbered else by_index),
+        ),
         [source, list(keys)],
     )
     changed = []

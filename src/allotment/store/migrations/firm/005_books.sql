@@ -8,6 +8,11 @@ CREATE UNIQUE INDEX event_reversed_once ON event (reverses) WHERE reverses IS NO
 COMMENT ON COLUMN event.detail IS 'Of a fee: ledger.events.FeeKind; 1 where terms or basis are provisional.';
 COMMENT ON COLUMN event.reverses IS 'The event that this one withdraws or puts right; each is reversed once at most.';
 
+-- Rows that a source has no ids for are numbered (#000000000001) and found by the source's postings: an
+-- index over them would cost a bulk load more than everything else.
+ALTER TABLE event DROP CONSTRAINT event_source_source_id_key;
+CREATE UNIQUE INDEX event_of_source ON event (source, source_id) WHERE left(source_id, 1) <> '#';
+
 CREATE TABLE posting (
     first_seq bigint PRIMARY KEY,
     last_seq  bigint NOT NULL UNIQUE CHECK (last_seq >= first_seq),
@@ -18,6 +23,7 @@ CREATE TABLE posting (
     link      bytea NOT NULL UNIQUE CHECK (length(link) = 32)
 );
 CREATE INDEX ON posting (known_at);
+CREATE INDEX ON posting (source);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON posting
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 COMMENT ON TABLE posting IS 'Events that became known together, as a Merkle tree; the roots form a chain (ledger.chain).';
