@@ -7,10 +7,11 @@ after it anew; what changed of sales that were known before is reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from allotment.tax import RULES_VERSION
 from allotment.tax.identical import IdenticalGroups
 
 _HOUSEHOLDS_AT_ONCE = 200
+_PARTS_AHEAD = 3
 _SHOWN = 20
 
 Advance = Callable[[str, int, int], None]
@@ -69,49 +71,88 @@ def post(
     on. Raises StaleBooksError when one has moved on, DataError, with nothing written, when the events
     contradict the books.
     """
-    with firm.transaction():
+    with firm.transaction(), _Ahead(firm) as ahead:
         households = np.unique(events.household_id)
         versions = book_tables.lock_households(firm, households)
         _refuse_stale(households.tolist(), versions.tolist(), read_at or {})
-        came = event_tables.append_events(firm, events, source=source, source_ids=source_ids)
+
+        def begin(added: Events) -> None:
+            if not versions.any():  # what has no past need not be read again
+                ahead.begin(households.tolist(), added)
+
+        came = event_tables.append_events(firm, events, source=source, source_ids=source_ids, meanwhile=begin)
         if came.n_new == 0:
             return Posted(n_new=0, changes=_no_changes(), filed=())
         known_until = event_tables.last_sequence(firm) - came.n_new
-        # What has no past need not be read again.
-        at_hand = came.events if not versions.any() else None
-        replaced = derive(firm, households.tolist(), advance, at_hand)
+        replaced = _store_derived(firm, ahead, households.tolist(), advance)
         changes = changed_sales(replaced.before, replaced.after, known_until)
         return Posted(n_new=came.n_new, changes=changes, filed=filed_tables.filed_among(firm, changes))
 
 
-def derive(
-    firm: FirmStore, household_ids: Sequence[int], advance: Advance, at_hand: Events | None = None
-) -> Replaced:
+def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> Replaced:
     """Fold the households' events and store what follows; the sales of years that changed.
 
-    at_hand: all events of the households; None: those that are stored. One part is folded while
-    the part before it is written. Raises DataError when events contradict one another.
+    Raises DataError when events contradict one another.
     """
+    with _Ahead(firm) as ahead:
+        return _store_derived(firm, ahead, household_ids, advance)
+
+
+def _store_derived(
+    firm: FirmStore, ahead: _Ahead, household_ids: Sequence[int], advance: Advance
+) -> Replaced:
     version = event_tables.last_sequence(firm)
-    books = Books(firm)
     replaced: list[Replaced] = []
-    ids = sorted(household_ids)
-    parts = [ids[start : start + _HOUSEHOLDS_AT_ONCE] for start in range(0, len(ids), _HOUSEHOLDS_AT_ONCE)]
-    with ThreadPoolExecutor(1) as beside:
-        waiting: list[Future[PackedState]] = []
-        for at in range(len(parts) + 1):
-            if at < len(parts):
-                events = books.events(parts[at]) if at_hand is None else _of(at_hand, parts[at])
-                waiting.append(beside.submit(_derived, books, events, parts[at]))
-            if at > 0:
-                state = waiting.pop(0).result()
-                replaced.append(
-                    state_tables.write_state(firm, state, version=version, rules_version=RULES_VERSION)
-                )
-                advance("deriving lots", sum(map(len, parts[:at])), len(ids))
+    done = 0
+    for state in ahead.states(household_ids):
+        replaced.append(state_tables.write_state(firm, state, version=version, rules_version=RULES_VERSION))
+        done += len(state.household_ids)
+        advance("deriving lots", done, len(household_ids))
     return Replaced(
         before=_joined([one.before for one in replaced]), after=_joined([one.after for one in replaced])
     )
+
+
+class _Ahead:
+    """Folds parts of the households in a thread, a few parts ahead of the one that is written."""
+
+    def __init__(self, firm: FirmStore) -> None:
+        self._books = Books(firm)
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[PackedState]] = deque()
+        self._left: deque[list[int]] = deque()
+        self._at_hand: Events | None = None
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, household_ids: Sequence[int], at_hand: Events | None = None) -> None:
+        """Start with the first parts. at_hand: all events of the households; None: those stored."""
+        ids = sorted(household_ids)
+        self._left.extend(
+            ids[at : at + _HOUSEHOLDS_AT_ONCE] for at in range(0, len(ids), _HOUSEHOLDS_AT_ONCE)
+        )
+        self._at_hand, self._has_begun = at_hand, True
+        self._go_on()
+
+    def states(self, household_ids: Sequence[int]) -> Iterator[PackedState]:
+        """The state of each part, in order."""
+        if not self._has_begun:
+            self.begin(household_ids)
+        while self._waiting:
+            state = self._waiting.popleft().result()
+            self._go_on()
+            yield state
+
+    def _go_on(self) -> None:
+        while self._left and len(self._waiting) < _PARTS_AHEAD:
+            part = self._left.popleft()
+            events = self._books.events(part) if self._at_hand is None else _of(self._at_hand, part)
+            self._waiting.append(self._pool.submit(_derived, self._books, events, part))
 
 
 def rebase(firm: FirmStore, advance: Advance) -> Posted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -71,9 +71,17 @@ class Appended:
 
 
 def append_events(
-    firm: FirmStore, events: Events, *, source: str, source_ids: Sequence[str] | None = None
+    firm: FirmStore,
+    events: Events,
+    *,
+    source: str,
+    source_ids: Sequence[str] | None = None,
+    meanwhile: Callable[[Events], None] = lambda _events: None,
 ) -> Appended:
     """Book events under the ledger's lock.
+
+    meanwhile: called with the new events under their sequences, before they are copied: what it starts
+    in other threads goes on while the server is busy.
 
     `events.ledger_seq` is provisional: the batch gets the next sequences in that order. A named lot
     whose event is in the batch is renamed with it; any other must be stored already. An event is
@@ -113,6 +121,7 @@ def append_events(
         _check_reversals(firm, added)
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
         rows = _rows_of(added, source, [keys[i] for i in fresh.tolist()])
+        meanwhile(added)
         with ThreadPoolExecutor(1) as beside:  # hashing while the server is busy
             leaves = beside.submit(event_chain.leaves, rows, firm.actor_id)
             _copy_in(firm, rows)
