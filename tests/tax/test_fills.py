@@ -367,6 +367,29 @@ def test_what_is_kept_of_a_lot_in_another_account_replaces_before_what_is_sold()
     assert [figures[1] for figures in held.values()] == [200_00 + 240_00]
 
 
+@pytest.mark.parametrize("fills", [[100], [40, 60], [25, 15, 60]])
+def test_shares_that_start_anew_replace_a_loss_after_others_of_their_purchase(fills: list[int]) -> None:
+    """§1233(b)(2): closing a short of 40 starts 40 of 100 young shares anew. A loss of 20 then goes to those
+    that count from their purchase, in whatever fills it was made."""
+    text = "old 2023-01-10 buy A X 20 1000\n"
+    for n, size in enumerate(fills):
+        text += f"young-{n} 2024-05-10 buy A X {size} {50 * size}\n"
+    ledger, folded = fold(
+        text
+        + """
+        short 2024-05-13 short_sell A X 40 2000
+        close 2024-05-14 cover      A X 40 1600
+        out   2024-05-20 sell       A X 20 800 old*20
+    """
+    )
+    sold, held = money(ledger, folded)
+    assert sold["out", "old", True][3] == 200_00
+    by_days = {at[3]: figures for at, figures in held.items()}
+    assert by_days.pop("2024-05-14") == [40 * 10**9, 2000_00, 2000_00]
+    assert by_days.pop("2024-05-10") == [40 * 10**9, 2000_00, 2000_00]
+    assert [figures[:2] for figures in by_days.values()] == [[20 * 10**9, 1000_00 + 200_00]]
+
+
 @pytest.mark.parametrize("fills", [[20], [10, 10], [4, 9, 7]])
 def test_what_the_order_keeps_replaces_its_losses_in_whatever_fills_it_is_sold(fills: list[int]) -> None:
     """The order sells an old lot at a loss of 100 and ten of thirty young shares; ten of the twenty that

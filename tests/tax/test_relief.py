@@ -185,6 +185,24 @@ def test_a_named_lot_is_that_of_the_account_and_of_the_security(replayed: Replay
             replayed(text.format(symbol, qty=21), HOME)
 
 
+def test_losses_of_two_purchases_of_one_day_stand_in_order_of_purchase(replayed: Replay) -> None:
+    """Reg. §1.1091-1(b): the ten shares that were bought first came to the account last; their loss of 100,
+    not that of 300 on the others, is the one that ten shares bought later replace."""
+    done = replayed(
+        """
+        2023-01-10 buy      X account=A qty=10 amount=500
+        2023-01-10 buy      X account=B qty=10 amount=700
+        2023-06-01 transfer X from=A to=B lots=t1*10
+        2024-06-03 sell     X account=B qty=20 amount=800
+        2024-06-10 buy      X account=B qty=10 amount=400
+    """,
+        HOME,
+    )
+    assert done.sold("t4", "t1")["disallowed"] == 100
+    assert done.sold("t4", "t2")["disallowed"] == 0
+    assert done.basis("t5") == 500
+
+
 @pytest.mark.parametrize("how", ["", "method=lifo", "method=hifo", "lots=t1*10.000000001"])
 def test_the_last_billionth_of_an_order_is_sold_too(replayed: Replay, how: str) -> None:
     """A wash has cut t1 in two pieces of ten shares."""
