@@ -191,6 +191,21 @@ def test_boot_leaves_no_loss_basis_below_nothing(replayed: Replay) -> None:
     assert done.sold("t3")["basis"] == 0
 
 
+def test_stock_from_rights_leaves_in_the_order_in_which_the_rights_were_acquired(replayed: Replay) -> None:
+    """Of 100 rights each, worth a fifth of both together, those of the older lot came to the account last."""
+    text = """
+        2022-01-10 buy      X account=A qty=100 amount=1375
+        2022-06-10 buy      X account=B qty=100 amount=1750
+        2024-06-03 rights   X rights=R per_share=1 allocate=true stock_fmv=40 right_fmv=10
+        2024-06-10 transfer R from=A to=B lots=t1*100
+        2024-07-01 exercise_rights X account=B rights=R qty=200 amount=8000
+        2024-08-01 sell     X account=B qty={} amount=9000 lots=t5*{}
+    """
+    for shares, basis in ((100, 275 + 4000), (200, 275 + 350 + 8000)):
+        done = replayed(text.format(shares, shares), {"A": {}, "B": {}})
+        assert done.sold("t6")["basis"] == basis
+
+
 def test_the_smallest_contract_takes_all_that_is_paid(replayed: Replay) -> None:
     """§1012(a): strike and premium of a billionth of a contract, to the cent."""
     done = replayed("""
