@@ -287,6 +287,18 @@ def test_shares_are_matched_as_long_as_a_cent_of_loss_is_left(
     assert done.folded.lots.absorbed.sum() == len(matches)
 
 
+def test_a_share_bought_later_takes_no_cent_where_its_part_of_the_loss_is_none(replayed: Replay) -> None:
+    """A third of 31 cents of cost and of 30 of proceeds is ten each; the other two shares have the cent."""
+    done = replayed("""
+        2023-01-10 buy  X qty=3 amount=0.31
+        2024-06-03 sell X qty=3 amount=0.30
+        2024-06-10 buy  X qty=1 amount=0.10
+        2024-06-11 buy  X qty=2 amount=0.20
+    """)
+    assert done.sold("t2")["disallowed"] == Decimal("0.01")
+    assert (done.basis("t3"), done.basis("t4")) == (Decimal("0.10"), Decimal("0.21"))
+
+
 def test_what_no_share_of_the_loss_stands_for_is_no_lot_of_its_own(replayed: Replay) -> None:
     """1.5000004 L are a thousandth of K to the billionth, and replace it as they are."""
     done = replayed(
