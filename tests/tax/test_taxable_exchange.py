@@ -85,6 +85,20 @@ def test_a_split_off_shares_out_what_is_received_lot_by_lot(replayed: Replay) ->
     assert made.sold("t4")["basis"] == 33
 
 
+@pytest.mark.parametrize(("method", "basis"), [("fifo", 200), ("lifo", 400)])
+def test_shares_that_were_given_up_stand_behind_those_that_stayed_when_they_meet_again(
+    replayed: Replay, method: str, basis: int
+) -> None:
+    """docs/law/relief.md, of one purchase: 20 S came for 40 X at 20 each; 60 more come for the rest at 10."""
+    made = replayed(f"""
+        2020-01-10 buy          X qty=100 amount=1000
+        2025-03-03 split_off    X to=S ratio=1:2 qty=40
+        2025-04-03 stock_merger X to=S ratio=1:1
+        2025-06-03 sell         S qty=20 amount=900 method={method}
+    """)
+    assert made.sold("t4")["basis"] == basis
+
+
 HOME = {"A": {}, "I": {"type": "ira"}}
 
 
