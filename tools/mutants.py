@@ -205,7 +205,7 @@ class Hunt:
 
     def __init__(self, modules: list[str], explained: dict[str, dict[str, str]], chosen: Namespace) -> None:
         self.modules, self.explained = modules, explained
-        self.shown, self.trusting = chosen.verbose, chosen.new
+        self.shown, self.trusting, self.doubting = chosen.verbose, chosen.new, chosen.explained
         self.survivors: list[Mutant] = []
         self.equivalent = 0
         self.left_out = 0
@@ -231,7 +231,8 @@ class Hunt:
             mutants = mutants_of(module)
             left, start = len(self.survivors), time.monotonic()
             for mutant in mutants:
-                if self.trusting and mutant.change in self.explained.get(mutant.name, {}):
+                is_explained = mutant.change in self.explained.get(mutant.name, {})
+                if self.trusting if is_explained else self.doubting:
                     self.left_out += 1
                 else:
                     self._try(mutant, items)
@@ -342,7 +343,9 @@ def main() -> int:
     words = ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("modules", nargs="*", default=list(MODULES), metavar="MODULE")
     words.add_argument("--list", action="store_true", help="only say what would be changed")
-    words.add_argument("--new", action="store_true", help="leave out what tools/mutants.toml explains")
+    some = words.add_mutually_exclusive_group()
+    some.add_argument("--new", action="store_true", help="leave out what tools/mutants.toml explains")
+    some.add_argument("--explained", action="store_true", help="only what tools/mutants.toml explains")
     words.add_argument("--verbose", action="store_true", help="name every mutant")
     chosen = words.parse_args()
     if chosen.list:
@@ -375,7 +378,7 @@ def main() -> int:
     )
     print(
         f"{hunt.killed} killed, {hunt.equivalent} explained, {len(hunt.survivors)} survive; "
-        f"{hunt.left_out} explained and left out"
+        f"{hunt.left_out} left out"
     )
     for line in hunt.stale:
         print(f"tools/mutants.toml: {line}")
