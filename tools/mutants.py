@@ -72,11 +72,12 @@ class Mutant:
 
 def _of_expression(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     """Changed copies of one node, each with the text of what changed."""
-    if isinstance(node, ast.Compare) and len(node.ops) == 1:
-        for operator in _COMPARED.get(type(node.ops[0]), ()):
-            new = copy.deepcopy(node)
-            new.ops = [operator()]
-            yield new, _text(node, new)
+    if isinstance(node, ast.Compare):
+        for i, compared in enumerate(node.ops):
+            for operator in _COMPARED.get(type(compared), ()):
+                new = copy.deepcopy(node)
+                new.ops[i] = operator()
+                yield new, _text(node, new)
     elif isinstance(node, ast.BoolOp):
         new_bool = copy.deepcopy(node)
         new_bool.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
