@@ -107,6 +107,8 @@ def books(firm: FirmStore, asof: date, securities: dict[int, Security]) -> dict[
     }
     for row, account_id in enumerate(table.account_ids.tolist()):
         account = next(a for a in accounts if a.account_id == account_id)
+        if account.closed is not None:
+            continue  # nothing is proposed for it, and it has no mandate
         known[account_id] = Known(
             account=account,
             taxpayer=taxpayers[account.taxpayer_id],
