@@ -78,6 +78,7 @@ def run(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Run:
         book.sell((own.household_id, own.account_id), date(2025, 6, 2), 1, 100, 600)
         post(firm, book.events(), source="test", advance=lambda *_: None)
     assert of("import", *files[5:], "--asof", "2025-06-30").exit_code == 0
+    assert of("household", "expect", "{folder}/page.toml").exit_code == 0
     return of
 
 
@@ -88,7 +89,6 @@ def asked(run: Run, *words: str) -> dict[str, object]:
 
 
 def test_the_household_is_shown_with_what_is_lost(run: Run) -> None:
-    assert run("household", "expect", "{folder}/page.toml").exit_code == 0
     facts = asked(run, "show", "own", "--on", "2025-06-16")
     assert facts["household"] == "H1"
     assert [(one["account"], one["management"], one["belongs"]) for one in facts["accounts"]] == [

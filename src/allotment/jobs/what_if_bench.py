@@ -34,7 +34,8 @@ def bench(accounts: int = 300, asked: int = 50, questions: int = 4) -> dict[str,
         settings = Settings(home=Path(home))
         build(settings, DemoRequest(accounts=accounts, seed=_SEED), lambda *_: None)
         with Store.open(settings) as store, store.firm(FIRM) as firm:
-            taxable = [a.code for a in book_tables.load_accounts(firm) if a.kind == AccountKind.TAXABLE]
+            open_now = [a for a in book_tables.load_accounts(firm) if a.closed is None]
+            taxable = [a.code for a in open_now if a.kind == AccountKind.TAXABLE]
             rng = np.random.default_rng(_SEED)
             codes = [str(code) for code in rng.choice(taxable, asked + 1, replace=False)]
             started = perf_counter()
