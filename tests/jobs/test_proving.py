@@ -90,3 +90,23 @@ def test_a_sale_that_is_not_there_has_no_proof(books) -> None:
     deposit, _ = first_event(books, EventKind.DEPOSIT)
     with pytest.raises(UsageError, match="closed no lot"):
         proving.prove(books, proving.Row(deposit))
+
+
+def test_one_lot_of_a_sale_of_several_is_proven_with_the_others(books, tmp_path: Path) -> None:
+    """Shares and proceeds are checked over the sale, so the rows of its other lots come along."""
+    found = books.connection().execute(
+        "SELECT ledger_seq FROM event WHERE kind = %s ORDER BY ledger_seq", [int(EventKind.SELL)]
+    )
+    for (sale,) in found.fetchall():
+        proof = proving.prove(books, proving.Row(sale))
+        if len({row["lot"] for row in proof["rows"]}) > 1:
+            break
+    else:
+        pytest.fail("no sale of the sample closed two lots")
+    lot = proof["rows"][0]["lot"]
+    write_proof(proving.prove(books, proving.parse_row(f"{sale}/{lot}")), tmp_path)
+    assert json.loads((tmp_path / "proof.json").read_text())["lot"] == lot
+    done = check(tmp_path)
+    assert done.returncode == 0, done.stdout
+    with pytest.raises(UsageError, match="closed no such lot"):
+        proving.prove(books, proving.Row(sale, lot=10**9))

@@ -55,10 +55,12 @@ def prove(firm: FirmStore, row: Row) -> dict[str, Any]:
     stands = in_force(recorded)
     books = Books(firm)
     state = books.fold_events(recorded, [household])
-    rows = _rows(firm, state, state.broker, row, stands)
-    if not rows:
+    # All lots of the sale, for the shares and the proceeds of one say nothing of the sale's.
+    rows = _rows(firm, state, state.broker, row.sale, stands)
+    lot = f"{row.lot}.{row.line}" if row.lot else ""
+    if not rows or (lot and all(one["lot"] != lot for one in rows)):
         raise UsageError(
-            f"event {row.sale} closed {'that lot' if row.lot else 'no lot'}; "
+            f"event {row.sale} closed {'no such lot' if row.lot else 'no lot'}; "
             "`allotment ledger show ACCOUNT --sales` lists what was sold."
         )
     related = _related(recorded, state, {one["security_id"] for one in rows})
@@ -66,20 +68,19 @@ def prove(firm: FirmStore, row: Row) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "sale": row.sale,
+        "lot": lot,
         "sale_recorded_as": _recorded_as(stands, row.sale),
         "rows": rows,
-        "taxpayer_rows": _rows(firm, state, state.taxpayer, row, stands),
+        "taxpayer_rows": _rows(firm, state, state.taxpayer, row.sale, stands),
         "events": _proven(firm, recorded.ledger_seq[related].tolist(), postings),
         "postings": [_posting(one) for one in postings],
         "last_link": postings[-1].link.hex() if postings else "",
     }
 
 
-def _rows(firm: FirmStore, state: BookState, view: View, row: Row, stands: InForce) -> list[dict[str, Any]]:
+def _rows(firm: FirmStore, state: BookState, view: View, sale: int, stands: InForce) -> list[dict[str, Any]]:
     sold = view.disposals
-    chosen = sold.event == row.sale
-    if row.lot:
-        chosen &= (sold.origin_event == row.lot) & (sold.origin_line == row.line)
+    chosen = sold.event == sale
     accounts = {a.account_id: a.code for a in book_tables.load_accounts(firm)}
     codes = {s.security_id: s.code for s in market_tables.load_securities(firm)}
     found = []
