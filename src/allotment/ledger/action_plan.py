@@ -313,26 +313,29 @@ def nano_of(usd: float) -> int:
 
 def write_plan(writer: EventWriter, made: ActionPlan, reverses: Sequence[int] = ()) -> list[int]:
     """Write a plan's events; `reverses` has, for the first of them, the events they put right."""
-    ids = []
-    for at, event in enumerate(made.events):
-        ids.append(
-            writer.write(
-                event.kind,
-                made.household_id,
-                made.account_id,
-                event.effective,
-                security_id=event.security_id,
-                quantity_nano=event.quantity_nano,
-                amount_cents=event.amount_cents,
-                sleeve_id=event.sleeve_id,
-                settles=event.settles,
-                detail=event.detail,
-                day_seq=event.day_seq,
-                terms=event.terms,
-                reverses=reverses[at] if at < len(reverses) else 0,
-            )
-        )
-    return ids
+    owner = (made.household_id, made.account_id)
+    return [
+        write_planned(writer, owner, event, reverses[at] if at < len(reverses) else 0)
+        for at, event in enumerate(made.events)
+    ]
+
+
+def write_planned(writer: EventWriter, owner: tuple[int, int], event: PlannedEvent, reverses: int) -> int:
+    """Write one event of (household_id, account_id), putting right event `reverses` (0: none); its id."""
+    return writer.write(
+        event.kind,
+        *owner,
+        event.effective,
+        security_id=event.security_id,
+        quantity_nano=event.quantity_nano,
+        amount_cents=event.amount_cents,
+        sleeve_id=event.sleeve_id,
+        settles=event.settles,
+        detail=event.detail,
+        day_seq=event.day_seq,
+        terms=event.terms,
+        reverses=reverses,
+    )
 
 
 def planned_events(plans: Iterable[ActionPlan], first_seq: int) -> Events:

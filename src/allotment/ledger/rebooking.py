@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from allotment.ledger.action_plan import ActionPlan, PlannedEvent
+from allotment.ledger.action_plan import ActionPlan, PlannedEvent, write_planned
 from allotment.ledger.corrections import InForce
 from allotment.ledger.events import EventKind, Events, EventTerms
 from allotment.ledger.write import EventWriter
@@ -105,21 +105,7 @@ def _withdrawal(booked: PlannedEvent) -> PlannedEvent:
 def write_rebooking(writer: EventWriter, one: Rebooking) -> None:
     """Write the events of a rebooking."""
     for event, reverses in one.events:
-        writer.write(
-            event.kind,
-            one.household_id,
-            one.account_id,
-            event.effective,
-            security_id=event.security_id,
-            quantity_nano=event.quantity_nano,
-            amount_cents=event.amount_cents,
-            sleeve_id=event.sleeve_id,
-            settles=event.settles,
-            detail=event.detail,
-            day_seq=event.day_seq,
-            terms=event.terms,
-            reverses=reverses,
-        )
+        write_planned(writer, (one.household_id, one.account_id), event, reverses)
 
 
 def booked_event(events: Events, row: int) -> PlannedEvent:
