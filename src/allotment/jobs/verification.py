@@ -46,7 +46,6 @@ def verify(firm: FirmStore, household_ids: Sequence[int] | None, advance: Advanc
         books = Books(firm)
         chosen = books.household_ids if household_ids is None else sorted(household_ids)
         broken, n_postings, last_link = check_chain(firm, advance) if household_ids is None else ((), 0, b"")
-        with_books = state_tables.households_with_books(firm)
         kinds: Counter[str] = Counter()
         different: list[tuple[int, str]] = []
         contradictions: list[str] = []
@@ -58,12 +57,8 @@ def verify(firm: FirmStore, household_ids: Sequence[int] | None, advance: Advanc
             state = books.fold_events(events, part)
             contradictions += [str(problem) for problem in state.problems]
             packed_state = pack_state(state)
-            begun = [household for household in part if household in with_books]
-            if len(begun) < len(part):  # of a household without events nothing need be stored
-                stored = pack_state(books.fold_events(events, begun)) if begun else None
-            else:
-                stored = packed_state
-            different += state_tables.differences(firm, stored) if stored else []
+            begun = frozenset(events.household_id.tolist())
+            different += state_tables.differences(firm, packed_state, begun)
             n_accounts += len(packed_state.account_ids)
             digest.update(b"".join(packed_state.hashes))
             advance("deriving anew", start + len(part), len(chosen))

@@ -5,7 +5,7 @@ Of sales only the years that differ are written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,23 +101,16 @@ def read_household(firm: FirmStore, household_id: int) -> HouseholdState | None:
     )
 
 
-def households_with_books(firm: FirmStore) -> frozenset[int]:
-    """Households that have an event, or of which something is stored that should follow from one."""
-    found = firm.connection().execute(
-        "SELECT household_id FROM event UNION SELECT household_id FROM household_state "
-        "UNION SELECT household_id FROM sold_now "
-        "UNION SELECT household_id FROM lots_now JOIN account USING (account_id)"
-    )
-    return frozenset(household for (household,) in found)
+def differences(firm: FirmStore, state: PackedState, begun: Collection[int]) -> list[tuple[int, str]]:
+    """Where the stored bytes are not those of a state that was derived anew: (household, what).
 
-
-def differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
-    """Where the stored bytes are not those of a state that was derived anew: (household, what)."""
+    begun: households that have events; of the others nothing need be stored.
+    """
     found: list[tuple[int, str]] = []
     found += _lot_differences(firm, state)
     for view, sales in state.sales.items():
         found += _sale_differences(firm, view, sales, state.household_ids)
-    found += _household_differences(firm, state)
+    found += _household_differences(firm, state, begun)
     return sorted(found)
 
 
@@ -290,7 +283,9 @@ def _sale_differences(
     return found + [(home, f"sales of {year}, which has none ({view.value}'s view)") for home, year in stored]
 
 
-def _household_differences(firm: FirmStore, state: PackedState) -> list[tuple[int, str]]:
+def _household_differences(
+    firm: FirmStore, state: PackedState, begun: Collection[int]
+) -> list[tuple[int, str]]:
     query = sql.SQL("SELECT household_id, cash, unsettled, state_hash FROM household_state WHERE {}")
     stored = {
         household: parts
@@ -302,8 +297,8 @@ def _household_differences(firm: FirmStore, state: PackedState) -> list[tuple[in
     for at, household in enumerate(state.household_ids.tolist()):
         derived = [state.cash[at], state.unsettled[at], state.hashes[at]]
         kept = stored.get(household)
-        if kept is None and state.cash.is_empty(at) and state.unsettled.is_empty(at):
-            continue  # nothing ever happened to it, or its lots and sales tell
+        if kept is None and household not in begun:
+            continue
         if kept is None:
             found.append((household, "no state is stored"))
             continue
