@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields
 from datetime import date
 
@@ -364,6 +365,80 @@ def test_a_relabelled_lot_changes_its_sleeve_only() -> None:
     assert sorted(zip(lots.sleeve_ix.tolist(), lots.basis_cents.tolist(), strict=True)) == [
         (0, 6_000),
         (1, 4_000),
+    ]
+
+
+def relabelled(book: EventWriter, lot: int, shares: int) -> None:
+    """Shares of a lot go from the account's first sleeve to its second."""
+    book.write(
+        EventKind.RELABEL,
+        *TAXABLE,
+        date(2024, 2, 1),
+        security_id=APPLE,
+        quantity_nano=shares * SHARE,
+        sleeve_id=70,
+        other_account_id=71,
+        named=[(lot, 0, shares * SHARE)],
+    )
+
+
+def held_by_sleeve(state: BookState) -> dict[tuple[int, int], int]:
+    """Shares by (sleeve, event that made the lot)."""
+    lots, held = state.taxpayer.lots, Counter[tuple[int, int]]()
+    for sleeve, event, shares in zip(lots.sleeve_ix, lots.origin_event, lots.quantity_nano, strict=True):
+        held[int(sleeve), int(event)] += int(shares) // SHARE
+    return dict(held)
+
+
+@pytest.mark.parametrize(("sleeve", "kept"), [(70, (0, 6)), (71, (4, 2))])
+def test_a_sale_closes_its_own_sleeves_part_of_a_lot(sleeve: int, kept: tuple[int, int]) -> None:
+    book = EventWriter()
+    lot = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    relabelled(book, lot, 6)
+    facts = {"security_id": APPLE, "quantity_nano": 4 * SHARE, "amount_cents": 8_000}
+    book.write(
+        EventKind.SELL, *TAXABLE, date(2024, 3, 1), sleeve_id=sleeve, named=[(lot, 0, 4 * SHARE)], **facts
+    )
+    state = folded(book)
+    for view in (state.taxpayer, state.broker):
+        assert set(view.disposals.sleeve_ix.tolist()) == {sleeve - 70}
+        assert int(view.disposals.gain_cents.sum()) == 4_000
+    expected = {(place, lot): shares for place, shares in enumerate(kept) if shares}
+    assert held_by_sleeve(state) == expected
+
+
+def test_a_sale_by_method_closes_the_accounts_lot_and_the_sleeves_shares() -> None:
+    """First in, first out is the account's: the sleeve that sells gives its later shares for the earlier
+    ones of the other. What it has too few of leaves the other sleeve."""
+    book = EventWriter()
+    early = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    late = book.write(
+        EventKind.BUY,
+        *TAXABLE,
+        date(2024, 1, 11),
+        security_id=APPLE,
+        quantity_nano=6 * SHARE,
+        amount_cents=20_000,
+        sleeve_id=71,
+    )
+    sale = {"security_id": APPLE, "sleeve_id": 71}
+    book.write(
+        EventKind.SELL, *TAXABLE, date(2024, 3, 1), quantity_nano=4 * SHARE, amount_cents=8_000, **sale
+    )
+    state = folded(book)
+    assert held_by_sleeve(state) == {(0, early): 6, (0, late): 4, (1, late): 2}
+    assert state.taxpayer.disposals.sleeve_ix.tolist() == [1]
+    assert state.taxpayer.disposals.gain_cents.tolist() == [4_000]
+    book.write(
+        EventKind.SELL, *TAXABLE, date(2024, 3, 2), quantity_nano=3 * SHARE, amount_cents=6_000, **sale
+    )
+    state = folded(book)
+    assert held_by_sleeve(state) == {(0, early): 3, (0, late): 6}
+    sold = state.taxpayer.disposals
+    assert sorted(zip(sold.sleeve_ix.tolist(), (sold.quantity_nano // SHARE).tolist(), strict=True)) == [
+        (0, 1),
+        (1, 2),
+        (1, 4),
     ]
 
 

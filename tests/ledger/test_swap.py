@@ -201,42 +201,51 @@ def test_several_sleeves_give_their_best_lots() -> None:
         (0, 1, 0): 2 * SHARE,
         (0, 1, 1): 4 * SHARE,
         (0, 1, 2): 3 * SHARE,
-        (0, 1, 3): 1 * SHARE,
+        (0, 1, 4): 1 * SHARE,
         (1, 1, 0): 2 * SHARE,
         (1, 1, 3): 2 * SHARE,
-        (2, 1, 4): 3 * SHARE,
+        (2, 1, 3): 1 * SHARE,
+        (2, 1, 4): 2 * SHARE,
     }
     assert after.cash.balance_cents.tolist() == [0, 0, 0]
 
 
-def test_shares_of_a_lot_that_cannot_be_told_apart_stay_and_are_counted() -> None:
-    """The seller's only lot is shared with the first sleeve by then; a third part would have no name."""
+def test_a_lot_that_several_sleeves_share_is_swapped_part_by_part() -> None:
+    """The seller's only lot is shared with the first sleeve by the time the second gives."""
     book = opened(
         (0, 10, 100, date(2015, 5, 4)), (1, 4, 400, date(2023, 9, 1)), (2, 3, 290, date(2023, 9, 2))
     )
     before = folded(book)
     swap = substitute(account(before), 0, asked(before, 9))
-    assert [leg.quantity_nano // SHARE for leg in swap.legs] == [4, 4]
-    assert swap.left_nano == 3 * SHARE
+    assert [leg.quantity_nano // SHARE for leg in swap.legs] == [4, 4, 3, 3]
+    after = by_sleeve(folded(book, renumbered(swap, 1)))
+    assert {key: shares // SHARE for key, shares in after.items()} == {
+        (0, 1, 0): 3,
+        (0, 1, 1): 4,
+        (0, 1, 2): 3,
+        (1, 1, 0): 4,
+        (2, 1, 0): 3,
+    }
 
 
-def test_a_lot_that_both_sleeves_share_is_gathered_and_divided_anew() -> None:
+def test_a_part_of_a_shared_lot_goes_back() -> None:
     book = opened((0, 10, 100, date(2015, 5, 4)))
     first = cross(account(folded(book)), 0, 1, asked(folded(book), 6))
     half = folded(book, renumbered(first, 1))
     second = cross(account(half), 1, 0, asked(half, 2, day_seq=20))
-    assert second.events.kind.tolist() == [EventKind.RELABEL, EventKind.RELABEL, EventKind.SLEEVE_CASH]
+    assert second.events.kind.tolist() == [EventKind.RELABEL, EventKind.SLEEVE_CASH]
     after = folded(book, renumbered(first, 1), renumbered(second, 10))
     assert by_sleeve(after) == {(0, 1, 0): 6 * SHARE, (1, 1, 0): 4 * SHARE}
     assert after.cash.balance_cents.tolist() == [20_000, -20_000]
 
 
-def test_a_lot_that_a_third_sleeve_shares_is_left_alone() -> None:
+def test_a_third_sleeve_gets_its_part_of_a_shared_lot() -> None:
     book = opened((0, 10, 100, date(2015, 5, 4)))
     first = cross(account(folded(book)), 0, 1, asked(folded(book), 8))
     half = folded(book, renumbered(first, 1))
-    with pytest.raises(DataError, match="sleeve index has 0 shares that can be swapped"):
-        cross(account(half), 0, 2, asked(half, 1, day_seq=20))
+    second = cross(account(half), 1, 2, asked(half, 5, day_seq=20))
+    after = folded(book, renumbered(first, 1), renumbered(second, 10))
+    assert by_sleeve(after) == {(0, 1, 0): 2 * SHARE, (1, 1, 0): 3 * SHARE, (2, 1, 0): 5 * SHARE}
 
 
 def test_more_than_a_sleeve_holds_and_no_price() -> None:
@@ -411,16 +420,75 @@ def test_a_substitution_keeps_every_sleeves_shares_and_cash(
         == int(before.cash.balance_cents[before.cash.sleeve_ix == s].sum())
         for s in range(3)
     )
-    if not made:
-        return
-    # The seller holds the account's best shares now, but for those that are counted as left.
+    # The seller holds the account's best shares now.
     request = asked(after, shares / 8, SwapPrice(price_micros=12_345_678, source=PriceSource.CLOSE))
-    left, foreign, sharing = request.quantity_nano, 0, Counter[int]()
-    for origin in lots.origin_event.tolist():
-        sharing[origin] = len(set(lots.sleeve_ix[lots.origin_event == origin].tolist()))
+    all_of, its_own = Counter[int](), Counter[int]()
     for row in request.order.tolist():
-        here = min(left, int(lots.quantity_nano[row]))
-        if lots.sleeve_ix[row] != seller and sharing[int(lots.origin_event[row])] == 1:
-            foreign += here
+        lot = int(lots.origin_event[row])
+        all_of[lot] += int(lots.quantity_nano[row])
+        its_own[lot] += int(lots.quantity_nano[row]) if lots.sleeve_ix[row] == seller else 0
+    left = request.quantity_nano
+    for lot in all_of if made else ():  # in the order in which they go
+        here = min(left, all_of[lot])
+        assert its_own[lot] >= here
         left -= here
-    assert foreign <= made[0].left_nano
+
+
+# ── what a sleeve holds follows from its own transactions ────────────────────────────────────
+
+trades = st.lists(
+    st.tuples(st.sampled_from(["buy", "buy", "sell", "name", "move"]), st.integers(0, 2), st.integers(1, 40)),
+    min_size=2,
+    max_size=14,
+)
+
+
+def lot_of(state: BookState, sleeve: int) -> tuple[int, int]:
+    """The first lot that a sleeve holds shares of, and how many; (0, 0) for none."""
+    lots = state.taxpayer.lots
+    own = np.flatnonzero(lots.sleeve_ix == sleeve)
+    if not len(own):
+        return 0, 0
+    event = int(lots.origin_event[own[0]])
+    return event, int(lots.quantity_nano[own][lots.origin_event[own] == event].sum())
+
+
+@given(trades)
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_a_sleeves_shares_change_by_its_own_transactions_alone(wishes: list[tuple[str, int, int]]) -> None:
+    """Whatever lots the account's order closes; and it closes those that it would without sleeves."""
+    book, plain, held = EventWriter(), EventWriter(), [0, 0, 0]
+    name = dict[int, int]()  # of a lot in the account without sleeves
+    for at, (kind, sleeve, n) in enumerate(wishes):
+        own = {"security_id": 5, "amount_cents": 1_000 + n * (at + 1)}
+        day, shares, lot = ASOF - timedelta(days=20 * (len(wishes) - at)), n * SHARE // 4, 0
+        if kind in ("name", "move"):
+            lot, most = lot_of(folded(book), sleeve) if at else (0, 0)
+            shares = min(shares, most)
+        if shares == 0 or (kind != "buy" and shares > held[sleeve]):
+            continue
+        named = {"named": [(lot, 0, shares)]} if lot else {}
+        facts = {"quantity_nano": shares, "sleeve_id": 70 + sleeve, **own}
+        if kind == "move":
+            other = (sleeve + 1) % 3
+            facts |= {"amount_cents": 0, "other_account_id": 70 + other}
+            book.write(EventKind.RELABEL, *OWNER, day, **facts, **named)
+            held[sleeve], held[other] = held[sleeve] - shares, held[other] + shares
+            continue
+        event = EventKind.BUY if kind == "buy" else EventKind.SELL
+        held[sleeve] += shares if kind == "buy" else -shares
+        booked = book.write(event, *OWNER, day, **facts, **named)
+        alike = {"named": [(name[lot], 0, shares)]} if lot else {}
+        name[booked] = plain.write(event, *OWNER, day, **(facts | {"sleeve_id": 0}), **alike)
+    if not name:
+        return
+    state, whole = folded(book), folded(plain)
+    lots, sold = state.taxpayer.lots, state.taxpayer.disposals
+    assert [int(lots.quantity_nano[lots.sleeve_ix == sleeve].sum()) for sleeve in range(3)] == held
+    closed = Counter[tuple[int, int]]()
+    for sale, lot, shares in zip(sold.event, sold.origin_event, sold.quantity_nano, strict=True):
+        closed[name[int(sale)], name[int(lot)]] += int(shares)
+    expected, sold = Counter[tuple[int, int]](), whole.taxpayer.disposals
+    for sale, lot, shares in zip(sold.event, sold.origin_event, sold.quantity_nano, strict=True):
+        expected[int(sale), int(lot)] += int(shares)
+    assert closed == expected

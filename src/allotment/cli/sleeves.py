@@ -239,7 +239,6 @@ def _swap_facts(proposed: Proposed, *, booked: bool) -> dict[str, Any]:
         "security": proposed.security,
         "booked": booked,
         "legs": [_leg(leg) for leg in swap.legs],
-        "left": _shares(swap.left_nano),
         "to_sell": [[event, line, _shares(nano)] for event, line, nano in swap.to_sell],
     }
 
@@ -266,7 +265,4 @@ def _show_swap(proposed: Proposed, *, booked: bool) -> None:
     if swap.to_sell:
         named = ", ".join(f"{event}/{line}: {_shares(nano)}" for event, line, nano in swap.to_sell)
         output.console.print(f"The sale then names {named}.", highlight=False)
-    if swap.left_nano:
-        left = _shares(swap.left_nano)
-        output.console.print(f"{left} better shares stay: several sleeves share their lots.", style="yellow")
     output.console.print("Booked." if booked else "Nothing was booked; --post books it.", style="bold")

@@ -15,9 +15,8 @@ performance sees (`ledger.sleeve_trades`). Every swap becomes events: RELABEL wi
 shares, SLEEVE_CASH with the security and its shares for the money. The two sums of a substitution
 cancel.
 
-A lot is named by the event that made it, wherever its shares lie; a name does not tell which sleeve's part
-of a lot is meant. A lot shared by the two sleeves of a swap is therefore gathered in one and what is left
-over goes back; a lot that a third sleeve shares is left alone.
+A lot is named by the event that made it, wherever its shares lie; of a lot that several sleeves share, the
+part of the sleeve that gives is meant (`tax.sleeve_labels`).
 """
 
 from __future__ import annotations
@@ -93,7 +92,6 @@ class PlannedSwap:
 
     legs: tuple[Leg, ...]
     events: Events
-    left_nano: int = 0  # better shares that could not be exchanged: too many sleeves share their lots
     to_sell: tuple[Named, ...] = ()  # of a substitution: the lots that the sale which follows names
 
 
@@ -130,7 +128,7 @@ def cross(account: SleevedAccount, seller_ix: int, buyer_ix: int, request: SwapR
     """
     assert seller_ix != buyer_ix
     plan = _Plan(account, request, SwapKind.CROSSING)
-    taken = plan.first_shares(seller_ix, buyer_ix, request.quantity_nano)
+    taken = plan.first_shares(seller_ix, request.quantity_nano)
     seller, buyer = account.sleeves[seller_ix], account.sleeves[buyer_ix]
     why = request.reason or f"{buyer.code} buys what {seller.code} sells: no order, no tax"
     plan.move(seller_ix, buyer_ix, taken, why)
@@ -146,13 +144,9 @@ def substitute(account: SleevedAccount, seller_ix: int, request: SwapRequest) ->
     """
     plan = _Plan(account, request, SwapKind.SUBSTITUTION)
     kept, wanted = plan.best_shares(seller_ix, request.quantity_nano)
-    seller, left = account.sleeves[seller_ix], 0
-    for other_ix, lots in sorted(wanted.items(), key=lambda one: -sum(shares for _, shares in one[1])):
-        given = plan.shares_to_give(seller_ix, other_ix, sum(shares for _, shares in lots), kept)
-        received = _first(lots, sum(shares for _, shares in given))
-        left += sum(shares for _, shares in lots) - sum(shares for _, shares in received)
-        if not received:
-            continue
+    seller = account.sleeves[seller_ix]
+    for other_ix, received in sorted(wanted.items(), key=lambda one: -_n_shares(one[1])):
+        given = plan.shares_to_give(seller_ix, _n_shares(received), kept)
         other = account.sleeves[other_ix]
         why = request.reason or (
             f"{seller.code} sells {format_scaled(request.quantity_nano, NANO_PER_SHARE)} shares and "
@@ -162,23 +156,15 @@ def substitute(account: SleevedAccount, seller_ix: int, request: SwapRequest) ->
         plan.move(seller_ix, other_ix, given, why)
         for name, shares in received:
             kept[name] = kept.get(name, 0) + shares
-    return replace(plan.done(), left_nano=left, to_sell=plan.shares_of(seller_ix, request.quantity_nano))
+    return replace(plan.done(), to_sell=plan.shares_of(seller_ix, request.quantity_nano))
 
 
 _LotName = tuple[int, int]
 _Shares = list[tuple[_LotName, int]]  # lots and how much of each
 
 
-def _first(lots: _Shares, quantity: int) -> _Shares:
-    """The first shares of a list, which has enough of them."""
-    found, left = _Shares(), quantity
-    for name, shares in lots:
-        here = min(left, shares)
-        if here:
-            found.append((name, here))
-        left -= here
-    assert left == 0
-    return found
+def _n_shares(lots: _Shares) -> int:
+    return sum(shares for _, shares in lots)
 
 
 class _Plan:
@@ -205,11 +191,11 @@ class _Plan:
             sleeve = int(lots.sleeve_ix[row])
             held[sleeve] = held.get(sleeve, 0) + int(lots.quantity_nano[row])
 
-    def first_shares(self, giver: int, taker: int, quantity: int) -> _Shares:
-        """The first shares of the giver's that can go to the taker."""
+    def first_shares(self, giver: int, quantity: int) -> _Shares:
+        """The first shares of the giver's."""
         found, left = _Shares(), quantity
         for name, held in self._held.items():
-            here = min(left, held.get(giver, 0)) if self._only(name, giver, taker) else 0
+            here = min(left, held.get(giver, 0))
             if here:
                 found.append((name, here))
                 left -= here
@@ -231,37 +217,33 @@ class _Plan:
                 here = min(left, held[sleeve])
                 if sleeve == seller:
                     own[name] = here
-                elif here and self._only(name, seller, sleeve):
+                elif here:
                     wanted.setdefault(sleeve, _Shares()).append((name, here))
-                else:
-                    continue
                 left -= here
         return own, wanted
 
-    def shares_to_give(self, seller: int, taker: int, quantity: int, kept: dict[_LotName, int]) -> _Shares:
-        """Up to so many of the seller's first shares beside those that it keeps for its sale."""
+    def shares_to_give(self, seller: int, quantity: int, kept: dict[_LotName, int]) -> _Shares:
+        """So many of the seller's first shares beside those that it keeps for its sale: it has as many
+        as the others have of what it will sell."""
         found, left = _Shares(), quantity
         for name, held in self._held.items():
             here = min(left, held.get(seller, 0) - kept.get(name, 0))
-            if here > 0 and self._only(name, seller, taker):
+            if here > 0:
                 found.append((name, here))
                 left -= here
+        assert left == 0
         return found
 
     def move(self, giver: int, taker: int, lots: _Shares, reason: str) -> None:
         """Re-label lots, pay for them, and keep the record of it."""
         request, sleeves = self.request, self.account.sleeves
-        alone = [(name, here) for name, here in lots if len(self._sharing(name)) == 1]
-        shared = [(name, here) for name, here in lots if len(self._sharing(name)) > 1]
-        self._relabel(giver, taker, alone)
-        self._relabel(giver, taker, [(name, sum(self._held[name].values())) for name, _ in shared])
-        back = [(name, self._held[name][giver] - here) for name, here in shared]
-        self._relabel(taker, giver, [(name, rest) for name, rest in back if rest])
+        quantity = _n_shares(lots)
+        named = [(*name, here) for name, here in lots]
+        self._write(EventKind.RELABEL, giver, taker, quantity, named=named)
         for name, here in lots:
             held = self._held[name]
             held[giver] -= here
             held[taker] = held.get(taker, 0) + here
-        quantity = sum(here for _, here in lots)
         amount = int(value_cents(np.array([quantity]), np.array([request.price.price_micros]))[0])
         # Cash goes from the buyer to the seller; the shares beside it make it a trade.
         self._write(EventKind.SLEEVE_CASH, taker, giver, quantity, amount_cents=amount)
@@ -294,17 +276,6 @@ class _Plan:
     def done(self) -> PlannedSwap:
         """The swap as planned."""
         return PlannedSwap(legs=tuple(self._legs), events=self._writer.events())
-
-    def _sharing(self, name: _LotName) -> set[int]:
-        return {sleeve for sleeve, shares in self._held[name].items() if shares}
-
-    def _only(self, name: _LotName, one: int, other: int) -> bool:
-        return self._sharing(name) <= {one, other}
-
-    def _relabel(self, giver: int, taker: int, lots: _Shares) -> None:
-        if lots:
-            named = [(*name, here) for name, here in lots]
-            self._write(EventKind.RELABEL, giver, taker, sum(here for _, here in lots), named=named)
 
     def _write(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from allotment.compiled import inner
+from allotment.compiled import inner, part
 from allotment.tax import pieces as c
 from allotment.tax.exercise import exercise_taken
 from allotment.tax.merger import CENTS_DIVISOR, convert_list, pay_boot
@@ -19,6 +19,7 @@ from allotment.tax.return_of_capital import return_capital
 from allotment.tax.sale import give_away_taken, move_taken, relabel_taken, sell_taken
 from allotment.tax.short_sale import cover, open_short
 from allotment.tax.short_wash import short_list_of
+from allotment.tax.sleeve_labels import take_for_sleeve
 from allotment.tax.spin_off import distribute, rights_get_basis
 from allotment.tax.split import fraction_held, scale_claims, scale_list
 from allotment.tax.split_off import exchange_taken
@@ -268,7 +269,7 @@ def _fill_before(t: Rows, r: int) -> int:
     return -1
 
 
-@inner
+@part
 def _enter(b: Books, f: Facts, t: Rows, r: int) -> None:
     """Shares come in, bought or with their history."""
     there = b.held[c.list_of(f, t.account[r], t.security[r])]
@@ -323,7 +324,7 @@ def _go_short(b: Books, f: Facts, t: Rows, r: int) -> None:
         cover(b, f, account, security, quantity, amount, r, t.day[r], settles)
 
 
-@inner
+@part
 def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
     """Shares are sold, moved or given away."""
     kind = t.kind[r]
@@ -332,6 +333,7 @@ def _leave(b: Books, f: Facts, t: Rows, r: int) -> None:
     elif _cents_too_large(b, f, t.account[r], t.amount[r]):
         c.report(b, r, _TOO_LARGE, t.quantity[r], 0)
     elif _take(b, f, t, r):
+        take_for_sleeve(b, f, t.sleeve[r], t.named_start[r] < t.named_start[r + 1])
         if kind == _SELL:
             sell_taken(b, f, r, t.day[r], t.amount[r], t.day[r])
         elif kind == _TRANSFER:
@@ -359,7 +361,7 @@ def _split_off(b: Books, f: Facts, t: Rows, r: int) -> None:
         exchange_taken(b, f, terms[_OTHER], terms[_NEW], terms[_OLD])
 
 
-@inner
+@part
 def apply(b: Books, f: Facts, t: Rows, r: int) -> None:
     """One transaction."""
     kind = t.kind[r]

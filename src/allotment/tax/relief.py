@@ -25,6 +25,7 @@ from allotment.tax.pieces import (
     LOSS_BASIS,
     M_PIECE,
     NEXT,
+    NONE,
     PREV,
     QUANTITY,
     SECURITY,
@@ -103,13 +104,13 @@ def take(b: Books, f: Facts, p: int, quantity: int) -> None:
         q = split_off(b, p, quantity)
         if piece[p, IS_YOUNG] == 1:
             place_young(b, f, q)
-    before = b.counts[TAKEN_HEAD]
-    if before >= 0 and not _taken_before(b, q, before):
-        before = -1
-        after = b.counts[TAKEN_TAIL]
-        while _taken_before(b, q, after):
-            before = after
-            after = piece[after, PREV]
+    before, after = NONE, b.counts[TAKEN_TAIL]
+    if after >= 0 and _taken_before(b, q, after):
+        before = b.counts[TAKEN_HEAD]
+        if not _taken_before(b, q, before):
+            before = NONE
+            while _taken_before(b, q, after):
+                before, after = after, piece[after, PREV]
     insert_taken(b, q, before)
 
 

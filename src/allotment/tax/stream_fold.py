@@ -62,6 +62,16 @@ def _with_room(b: Books) -> Books:
 
 
 @inner
+def _go_on(b: Books, f: Facts, t: Rows, first: int, last: int) -> int:
+    """Book rows from `first` until `last` or until the books are full; returns the row after."""
+    r = first
+    while r < last and _has_room(b):
+        apply(b, f, t, r)
+        r += 1
+    return r
+
+
+@inner
 def _begin(b: Books, f: Facts) -> None:
     n_lists = 2 * f.here[c.N_ACCOUNTS] * f.here[c.N_SECURITIES]
     b.head[:n_lists] = c.NONE
@@ -131,10 +141,11 @@ def fold_streams(
         f.here[c.N_SECURITIES] = family_size[family[s]]
         f.here[c.N_GROUPS] = family_groups[family[s]]
         _begin(b, f)
-        for r in range(start[s], start[s + 1]):
-            if not _has_room(b):
+        r = start[s]
+        while r < start[s + 1]:
+            r = _go_on(b, f, t, r, start[s + 1])
+            if r < start[s + 1]:
                 b = _with_room(b)
-            apply(b, f, t, r)
         lot = _room(lot, n_lots, b.counts[c.LIVE])
         n_lots = _end(b, f, start[s], start[s + 1], lot, n_lots)
         if wrong < 0 and (money_off(b, 0) != 0 or money_off(b, 1) != 0):
