@@ -14,7 +14,6 @@ from allotment.errors import UsageError
 
 if TYPE_CHECKING:
     from allotment.jobs.action_posting import PostedActions
-    from allotment.store.session import FirmStore
 
 app = typer.Typer(help="Corporate actions: calendar, preview, entitlements, elections, final terms.")
 
@@ -76,13 +75,14 @@ def preview_command(
 
     Ends with 3 when later events could not stand beside it.
     """
+    from allotment.jobs.account_books import find_security
     from allotment.jobs.action_calendar import preview_action
     from allotment.store import book_tables
     from allotment.store.database import Store
 
     with Store.open(context.obj) as store, store.firm() as firm:
         owner = book_tables.find_account(firm, account)
-        number = _security(firm, security, ex_date.date())
+        number = find_security(firm, security, ex_date.date())
         found = preview_action(firm, owner.account_id, number, ex_date.date(), _today(asof), security)
         names = told.names_of(firm)
     facts = {"account": owner.code, "actions": [told.preview(one, names) for one in found]}
@@ -124,11 +124,12 @@ def finalise_command(
 
     Import the terms first, with `final` = yes. Ends with 3 when a filed year changes.
     """
+    from allotment.jobs.account_books import find_security
     from allotment.jobs.action_posting import finalise
     from allotment.store.database import Store
 
     with Store.open(context.obj) as store, store.firm() as firm, output.progress(quiet=as_json) as advance:
-        number = _security(firm, security, ex_date.date())
+        number = find_security(firm, security, ex_date.date())
         report = finalise(firm, number, ex_date.date(), _today(asof), security, advance)
         names = told.names_of(firm)
     _leave(report, names, as_json, what="accounts")
@@ -172,6 +173,7 @@ def elect_command(
     as_json: Json = False,
 ) -> None:
     """Record an account's choice; the newest one counts until the deadline."""
+    from allotment.jobs.account_books import find_security
     from allotment.jobs.action_calendar import elect
     from allotment.ledger.election import Election
     from allotment.store import book_tables
@@ -188,7 +190,7 @@ def elect_command(
         owner = book_tables.find_account(firm, account)
         wish = Election(
             account_id=owner.account_id,
-            security_id=_security(firm, security, ex_date.date()),
+            security_id=find_security(firm, security, ex_date.date()),
             ex_date=ex_date.date(),
             option=option,
             quantity_nano=quantity,
@@ -258,17 +260,6 @@ def _leave(report: PostedActions, names: told.Names, as_json: bool, *, what: str
     grave = any(one.severity > Severity.NOTE for one in report.differences)
     if grave or report.contradictions or report.posted.filed:
         raise typer.Exit(3)
-
-
-def _security(firm: FirmStore, name: str, day: date) -> int:
-    from allotment.feeds.references import SecurityLookup, did_you_mean
-    from allotment.store import market_tables
-
-    lookup = SecurityLookup(market_tables.load_securities(firm), market_tables.load_identifiers(firm))
-    found = lookup.find(name, day)
-    if not found:
-        raise UsageError(f"there is no security {name!r}{did_you_mean(name, lookup.codes)}.")
-    return found
 
 
 def _today(asof: datetime | None) -> date:

@@ -14,6 +14,7 @@ from allotment.cli import (
     db,
     household,
     importing,
+    in_kind,
     ledger,
     optimize,
     output,
@@ -96,5 +97,6 @@ app.add_typer(actions.app, name="actions")
 app.add_typer(db.app, name="db")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(household.app, name="household")
+app.add_typer(in_kind.app, name="in-kind")
 app.add_typer(tax.app, name="tax")
 app.add_typer(sleeves.app, name="sleeves")

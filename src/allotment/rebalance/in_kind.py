@@ -1,16 +1,17 @@
 """What leaves an account in kind, and which lots go: transfers out, donations, gifts.
 
 A transfer between brokers (ACATS) moves whole shares. The fraction of a share that is left of each name
-is sold first, from the lots with the least tax; what then moves is whole in every name. Instruments
-that we do not trade cannot be rounded by a sale: their fractions stay and are told.
+is sold first, from the lots that a sale should close (those with the least tax, or what the venue relieves);
+what then moves is whole in every name. Instruments that we do not trade cannot be rounded by a sale: their
+fractions stay and are told.
 
-Every plan lists named lots with the reason; sales become orders, the rest becomes events (`booked`).
-Law of what is worth giving: `ledger.lot_choice`.
+Every plan lists named lots with the reason. Sales become orders and are booked when it is known what they
+brought; the rest becomes events (`booked`). Law of what is worth giving: `ledger.lot_choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -20,8 +21,15 @@ import numpy as np
 from allotment.book.lots import Lots
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events
-from allotment.ledger.lot_choice import best_to_donate, best_to_give, least_tax_first
+from allotment.ledger.lot_choice import (
+    best_to_donate,
+    best_to_give,
+    has_basis,
+    unrealised_cents,
+)
 from allotment.ledger.write import UNBOOKED, EventWriter
+from allotment.market.calendar import settlement_day
+from allotment.tax.holding_period import is_long_term
 from allotment.units import NANO_PER_SHARE, Bools, Ints, as_day, mul_div, value_cents
 
 
@@ -35,6 +43,7 @@ class Leaving(StrEnum):
 
 
 _BOOKED_AS = {
+    Leaving.SALE: EventKind.SELL,
     Leaving.TRANSFER: EventKind.TRANSFER_OUT,
     Leaving.DONATION: EventKind.DONATE,
     Leaving.GIFT: EventKind.TRANSFER_OUT,
@@ -50,9 +59,13 @@ class LeavingLot:
     sleeve_ix: int
     origin_event: int
     origin_line: int
+    acquired: date
+    is_long_term: bool  # on the day of the plan
+    has_basis: bool  # known for good
     quantity_nano: int
-    value_cents: int
+    value_cents: int  # 0 where there is no price
     basis_cents: int
+    gain_cents: int  # that a sale would realise; a gift between its two bases has none
     reason: str
 
 
@@ -70,7 +83,10 @@ class InKindPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """One account's open lots in the taxpayer's view, with the price and kind of each lot's security."""
+    """One account's open lots in the taxpayer's view, with the price and kind of each lot's security.
+
+    price_micros: 0 where nobody gave a price; such lots are neither donated nor given.
+    """
 
     lots: Lots
     price_micros: Ints  # (n_lots,)
@@ -82,24 +98,14 @@ class Holding:
 
 
 def transfer_out(
-    holding: Holding,
-    asof: date,
-    *,
-    short_rate: float,
-    long_rate: float,
-    security_ids: Sequence[int] | None = None,
+    holding: Holding, asof: date, order: Ints, security_ids: Sequence[int] | None = None
 ) -> InKindPlan:
     """Move everything held of the securities (default: all) in whole shares, and sell what is left.
 
-    The residue comes from the lots with the least tax; a lot whose basis is not known is sold last.
+    order: positions of the lots in the order in which sales close them, the first to go first; it gives
+    the lots of the residue (`ledger.lot_choice.least_tax_first`, `rebalance.lot_rules.closing_order`).
     """
-    order = least_tax_first(
-        holding.lots,
-        holding.price_micros,
-        np.asarray(as_day(asof)),
-        short_rate=short_rate,
-        long_rate=long_rate,
-    )
+    assert np.array_equal(np.sort(order), np.arange(len(holding.lots)))
     sold, moved, stays = list[LeavingLot](), list[LeavingLot](), list[tuple[int, int, str]]()
     for security in np.unique(holding.lots.security_id).tolist():
         if security_ids is not None and security not in security_ids:
@@ -120,10 +126,10 @@ def transfer_out(
             residue -= here
             left[row] -= here
             if here and traded:
-                why = "the fraction of a share that a transfer leaves, from the lot with the least tax"
-                sold.append(_leaving(holding, row, here, Leaving.SALE, why))
+                why = "the fraction of a share that a transfer leaves, from the lot that goes first"
+                sold.append(_leaving(holding, row, here, Leaving.SALE, asof, why))
         moved += [
-            _leaving(holding, row, here, Leaving.TRANSFER, "moves in whole shares of the name")
+            _leaving(holding, row, here, Leaving.TRANSFER, asof, "moves in whole shares of the name")
             for row, here in left.items()
             if here
         ]
@@ -136,44 +142,85 @@ def donate(holding: Holding, asof: date, value_cents_max: int) -> InKindPlan:
     Never a lot at a loss, at a short-term gain, or without a known basis (26 U.S.C. §170(e)(1)(A)).
     """
     order = best_to_donate(holding.lots, holding.price_micros, np.asarray(as_day(asof)))
-    return _give(holding, order, value_cents_max, Leaving.DONATION, "long-term, gain {gain:.0%} of its value")
+    why = "long-term, gain {gain:.0%} of its value"
+    return _give(holding, order, value_cents_max, Leaving.DONATION, asof, why)
 
 
-def give(holding: Holding, value_cents_max: int) -> InKindPlan:
+def give(holding: Holding, asof: date, value_cents_max: int) -> InKindPlan:
     """Whole shares worth up to so much for a person, from the lots with the lowest basis per dollar.
 
     Never a lot at a loss: the loss would be nobody's (§1015(a)). Never one without a known basis.
     """
     order = best_to_give(holding.lots, holding.price_micros)
-    return _give(holding, order, value_cents_max, Leaving.GIFT, "low basis, gain {gain:.0%} of its value")
+    why = "low basis, gain {gain:.0%} of its value"
+    return _give(holding, order, value_cents_max, Leaving.GIFT, asof, why)
 
 
-def booked(
-    plan: InKindPlan, household_id: int, account_id: int, sleeve_ids: Sequence[int], day: date
-) -> Events:
-    """The events of what leaves without a sale, one a security and sleeve, numbered from
-    `ledger.write.UNBOOKED`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a plan's events stand."""
 
-    sleeve_ids: the account's sleeves in order. Lots that are sold first must be booked first.
+    household_id: int
+    account_id: int
+    sleeve_ids: Sequence[int]  # the account's, in order; () where it has one without a record
+    day: date
+    day_seq: int = 0  # of the first event: what leaves stands after what is booked of the day
+
+
+def booked(plan: InKindPlan, place: Place, proceeds_cents: Mapping[int, int] | None = None) -> Events:
+    """The events of what leaves, numbered from `ledger.write.UNBOOKED`, sales first.
+
+    proceeds_cents: by security, what the sales brought, net of costs; a sale that is not told is not
+    booked, and its shares stay. One event a security and sleeve; a sale's proceeds are shared by shares.
     """
     writer = EventWriter(first_seq=UNBOOKED)
+    brought = proceeds_cents or {}
     parts: dict[tuple[EventKind, int, int], list[LeavingLot]] = {}
     for lot in plan.lots:
-        if lot.how is not Leaving.SALE:
+        if lot.how is not Leaving.SALE or lot.security_id in brought:
             parts.setdefault((_BOOKED_AS[lot.how], lot.security_id, lot.sleeve_ix), []).append(lot)
-    for (kind, security, sleeve), lots in parts.items():
+    amounts = _amounts(parts, brought)
+    for at, ((kind, security, sleeve), lots) in enumerate(parts.items()):
         writer.write(
             kind,
-            household_id,
-            account_id,
-            day,
+            place.household_id,
+            place.account_id,
+            place.day,
             security_id=security,
             quantity_nano=sum(lot.quantity_nano for lot in lots),
-            amount_cents=sum(lot.value_cents for lot in lots) if kind is EventKind.DONATE else 0,
-            sleeve_id=sleeve_ids[sleeve] if sleeve_ids else 0,
+            amount_cents=amounts[kind, security, sleeve],
+            sleeve_id=place.sleeve_ids[sleeve] if place.sleeve_ids else 0,
+            settles=settlement_day(place.day) if kind is EventKind.SELL else None,
+            day_seq=place.day_seq + at,
             named=_named(lots),
         )
     return writer.events()
+
+
+def _amounts(
+    parts: Mapping[tuple[EventKind, int, int], Sequence[LeavingLot]], brought: Mapping[int, int]
+) -> dict[tuple[EventKind, int, int], int]:
+    """What each event is worth: a donation its value, a sale its share of the proceeds, a move nothing."""
+    left = dict(brought)
+    unsold = {
+        security: sum(
+            lot.quantity_nano
+            for (kind, sold, _), lots in parts.items()
+            if kind is EventKind.SELL and sold == security
+            for lot in lots
+        )
+        for security in brought
+    }
+    amounts = {}
+    for (kind, security, sleeve), lots in parts.items():
+        shares = sum(lot.quantity_nano for lot in lots)
+        amount = sum(lot.value_cents for lot in lots) if kind is EventKind.DONATE else 0
+        if kind is EventKind.SELL:
+            amount = mul_div(left[security], shares, unsold[security])  # the last one takes what is left
+            left[security] -= amount
+            unsold[security] -= shares
+        amounts[kind, security, sleeve] = amount
+    return amounts
 
 
 def _named(lots: Sequence[LeavingLot]) -> list[tuple[int, int, int]]:
@@ -185,7 +232,7 @@ def _named(lots: Sequence[LeavingLot]) -> list[tuple[int, int, int]]:
     return [(*key, shares) for key, shares in named.items()]
 
 
-def _give(holding: Holding, order: Ints, cents_max: int, how: Leaving, text: str) -> InKindPlan:
+def _give(holding: Holding, order: Ints, cents_max: int, how: Leaving, asof: date, text: str) -> InKindPlan:
     """Whole shares of the lots in order, as long as they fit."""
     if cents_max <= 0:
         raise DataError("give a positive amount.")
@@ -198,22 +245,29 @@ def _give(holding: Holding, order: Ints, cents_max: int, how: Leaving, text: str
         here = min(int(lots.quantity_nano[row]) // NANO_PER_SHARE, fits) * NANO_PER_SHARE
         if here:
             gain = 1.0 - _basis(lots, row, here) / max(_value(holding, row, here), 1)
-            chosen.append(_leaving(holding, row, here, how, text.format(gain=gain)))
+            chosen.append(_leaving(holding, row, here, how, asof, text.format(gain=gain)))
             left -= chosen[-1].value_cents
     return InKindPlan(lots=tuple(chosen), stays=())
 
 
-def _leaving(holding: Holding, row: int, shares: int, how: Leaving, reason: str) -> LeavingLot:
-    lots = holding.lots
+def _leaving(holding: Holding, row: int, shares: int, how: Leaving, asof: date, reason: str) -> LeavingLot:
+    lots = holding.lots.take(slice(row, row + 1))
+    value, basis = _value(holding, row, shares), _basis(holding.lots, row, shares)
+    loss_basis = mul_div(int(lots.loss_basis_cents[0]), shares, int(lots.quantity_nano[0]))
+    gain = unrealised_cents(np.array([value]), np.array([basis]), np.array([loss_basis]))
     return LeavingLot(
         how=how,
-        security_id=int(lots.security_id[row]),
-        sleeve_ix=int(lots.sleeve_ix[row]),
-        origin_event=int(lots.origin_event[row]),
-        origin_line=int(lots.origin_line[row]),
+        security_id=int(lots.security_id[0]),
+        sleeve_ix=int(lots.sleeve_ix[0]),
+        origin_event=int(lots.origin_event[0]),
+        origin_line=int(lots.origin_line[0]),
+        acquired=lots.acquired[0].item(),
+        is_long_term=bool(is_long_term(lots.holding_from, np.array([as_day(asof)]))[0]),
+        has_basis=bool(has_basis(lots)[0]),
         quantity_nano=shares,
-        value_cents=_value(holding, row, shares),
-        basis_cents=_basis(lots, row, shares),
+        value_cents=value,
+        basis_cents=basis,
+        gain_cents=int(gain[0]) if holding.price_micros[row] > 0 else 0,
         reason=reason,
     )
 
