@@ -188,7 +188,7 @@ def export_books(
     out: Annotated[Path, typer.Argument(help="A new folder.")],
     as_json: Json = False,
 ) -> None:
-    """Write every event, the chain and the clients: the books, for another database or an auditor."""
+    """Write the books: events, chain, clients and records, for another database or an auditor."""
     from allotment.jobs.rebuilding import write_books
     from allotment.store.database import Store
 

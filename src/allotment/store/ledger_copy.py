@@ -15,8 +15,9 @@ from psycopg import sql
 
 from allotment.errors import DataError
 from allotment.ledger.chain import Posting
-from allotment.store import binary_copy
+from allotment.store import binary_copy, records
 from allotment.store.event_chain import NUMBERS
+from allotment.store.record_copy import pass_identities
 from allotment.store.session import FirmStore
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 200_000
 _NAMES = [name for name, _ in NUMBERS]
 _DATES = ("effective", "settles")
+_MICROS_1970_TO_2000 = 946_684_800 * 1_000_000
 
 
 def read_events(firm: FirmStore, last_seq: int) -> Iterator[pa.Table]:
@@ -50,11 +52,14 @@ class ActorRow:
     name: str
     kind: str
     roles: tuple[str, ...]
+    is_active: bool
 
 
 def read_actors(firm: FirmStore) -> list[ActorRow]:
     """Everybody who may have written events."""
-    return firm.rows(ActorRow, sql.SQL("SELECT actor_id, name, kind, roles FROM actor ORDER BY actor_id"))
+    return firm.rows(
+        ActorRow, sql.SQL("SELECT {} FROM actor ORDER BY actor_id").format(records.columns(ActorRow))
+    )
 
 
 def write_actors(firm: FirmStore, actors: Sequence[ActorRow]) -> None:
@@ -69,9 +74,12 @@ def write_actors(firm: FirmStore, actors: Sequence[ActorRow]) -> None:
                 "rebuild them in a firm that has no actors of its own."
             )
         firm.connection().execute(
-            "INSERT INTO actor (actor_id, name, kind, roles) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s)",
-            [actor.actor_id, actor.name, actor.kind, list(actor.roles)],
+            sql.SQL("INSERT INTO actor ({}) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s)").format(
+                records.columns(ActorRow)
+            ),
+            records.values(actor),
         )
+    pass_identities(firm, "actor", "actor_id")
 
 
 def write_events(firm: FirmStore, table: pa.Table) -> int:
@@ -91,6 +99,9 @@ def write_events(firm: FirmStore, table: pa.Table) -> int:
             columns[name] = column.to_numpy(zero_copy_only=False).astype(
                 np.int64 if kind == ">i8" else np.int16
             )
+    known = table["known_at"].combine_chunks().cast(pa.timestamp("us", tz="UTC"))
+    # A timestamptz comes over the wire as microseconds since 2000.
+    columns["known_at"] = known.cast(pa.int64()).to_numpy() - _MICROS_1970_TO_2000
     columns["actor_id"] = table["actor_id"].to_numpy().astype(np.int32)
     for name in ("source", "source_id", "currency"):
         columns[name] = table[name].combine_chunks().cast(pa.large_string())
