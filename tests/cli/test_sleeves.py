@@ -21,6 +21,7 @@ FILES = {
     "taxpayers": "taxpayer,household\nT1,H1\n",
     "accounts": "account,household,taxpayer,venue,opened\nUMA,H1,T1,acme,2020-01-02\n",
     "sleeves": "sleeve,account,manager\nindex,UMA,Direct Index\nvalue,UMA,Fields Value\n",
+    "cash": "account,amount\nUMA,30\n",
     "lots": (
         "account,sleeve,security,lot,quantity,basis,acquired\n"
         "UMA,index,A,1,10,100,2015-05-04\nUMA,value,A,2,10,800,2023-09-01\n"
@@ -52,7 +53,7 @@ SUBSTITUTE = ("substitute", "UMA", "--seller", "index", "--security", "A", "--sh
 def test_sleeves_with_their_lots(run) -> None:
     done = run("show", "UMA", "--lots")
     assert done.exit_code == 0, done.stderr
-    for word in ("Direct Index", "Fields Value", "500.00", "1000.00", "2023-09-01"):
+    for word in ("Direct Index", "Fields Value", "500.00", "1030.00", "2023-09-01"):
         assert word in done.stdout
 
 
@@ -60,14 +61,14 @@ def test_a_swap_is_shown_first_and_booked_when_asked(run) -> None:
     shown = run(*SUBSTITUTE)
     assert shown.exit_code == 0, shown.stderr
     assert "Nothing was booked" in shown.stdout
-    assert "The sale then names 1/1: 10." in shown.stdout
+    assert "The sale then names 2/1: 10." in shown.stdout
     told = json.loads(run(*SUBSTITUTE, "--post", "--json").stdout)
     assert told["booked"]
     assert [(leg["seller"], leg["amount"], leg["lots"]) for leg in told["legs"]] == [
-        ("value", "500.00", [[1, 1, "10"]]),
-        ("index", "500.00", [[1, 0, "10"]]),
+        ("value", "500.00", [[2, 1, "10"]]),
+        ("index", "500.00", [[2, 0, "10"]]),
     ]
-    assert told["to_sell"] == [[1, 1, "10"]]
+    assert told["to_sell"] == [[2, 1, "10"]]
     assert "best lots already" in run(*SUBSTITUTE).stdout
     sleeves = json.loads(run("show", "UMA", "--json").stdout)["sleeves"]
     assert [[lot["acquired"] for lot in one["lots"]] for one in sleeves] == [["2023-09-01"], ["2015-05-04"]]
@@ -75,6 +76,9 @@ def test_a_swap_is_shown_first_and_booked_when_asked(run) -> None:
 
 def test_a_crossing(run) -> None:
     words = ("cross", "UMA", "--seller", "value", "--buyer", "index", "--security", "A", "--shares", "0.5")
+    assert "cross at most 0.6 shares" in str(run(*words[:-1], "0.7", "--post").exception)
+    paid = run("cash", "UMA", "--from", "index", "--to", "value", "--amount", "4.37")
+    assert "4.37 went from index to value" in paid.stdout
     told = json.loads(run(*words, "--price", "51.25", "--post", "--json").stdout)
     (leg,) = told["legs"]
     assert (leg["amount"], leg["price_source"], leg["seller_manager"]) == (

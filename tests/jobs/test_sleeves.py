@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,16 +14,18 @@ from allotment.jobs.importing import ImportRequest, import_files
 from allotment.jobs.posting import StaleBooksError, post
 from allotment.jobs.sleeves import (
     AccountSleeves,
+    CashQuestion,
     SwapQuestion,
     account_sleeves,
     book_swap,
+    move_cash,
     plan_swap,
 )
 from allotment.jobs.verification import verify
 from allotment.ledger.corrections import in_force
 from allotment.ledger.events import AccountTable, EventKind
 from allotment.ledger.sleeve_trades import sleeve_trades
-from allotment.ledger.swap import PriceSource, SwapKind
+from allotment.ledger.swap import PriceSource, SwapKind, TooLittleCashError
 from allotment.ledger.write import EventWriter
 from allotment.settings import Settings
 from allotment.store import book_tables, event_tables, lot_tables, sleeve_tables
@@ -144,13 +147,19 @@ def test_a_substitution_swap_before_another_managers_sale(firm: FirmStore) -> No
 
 def test_a_crossing_at_the_blocks_average(firm: FirmStore) -> None:
     question = asked(SwapKind.CROSSING, 4.5, buyer="value", block_micros=51_333_333, reason="month-end")
+    with pytest.raises(TooLittleCashError, match=r"value has 0\.00 in cash and the crossing costs 231"):
+        plan_swap(firm, question)
+    pass_on = CashQuestion(
+        account="UMA", giver="index", taker="value", amount_cents=300_00, reason="month-end"
+    )
+    assert move_cash(firm, pass_on, quiet).n_new == 1
     proposed = plan_swap(firm, question)
     (leg,) = proposed.swap.legs
     assert (leg.amount_cents, leg.price.source, leg.reason) == (231_00, PriceSource.BLOCK, "month-end")
     book_swap(firm, proposed, quiet)
     assert totals(account_sleeves(firm, "UMA")) == {
-        "index": (1000_00 + 231_00 + 275_00, 1231_00, 1),
-        "value": (500_00 + 225_00 + 5501_00 - 231_00, -231_00, 3),
+        "index": (700_00 + 231_00 + 275_00, 931_00, 1),
+        "value": (500_00 + 225_00 + 5501_00 + 69_00, 69_00, 3),
     }
     with pytest.raises(StaleBooksError):
         book_swap(firm, proposed, quiet)
@@ -161,6 +170,20 @@ def test_where_the_custodian_relieves_by_its_method_that_order_counts(firm: Firm
     question = asked(SwapKind.SUBSTITUTION, 3, account="UMB", seller="b-index")
     legs = plan_swap(firm, question).swap.legs
     assert [leg.quantity_nano // SHARE for leg in legs] == [3, 3]  # highest cost first
+
+
+def test_cash_between_sleeves_is_what_the_giver_has(firm: FirmStore) -> None:
+    asked_for = CashQuestion(account="UMA", giver="index", taker="value", amount_cents=1000_01)
+    with pytest.raises(DataError, match=r"index has 1000\.00 in cash; it cannot pass on 1000\.01"):
+        move_cash(firm, asked_for, quiet)
+    with pytest.raises(UsageError, match="cannot pay itself"):
+        move_cash(firm, replace(asked_for, taker="index"), quiet)
+    move_cash(firm, replace(asked_for, amount_cents=1000_00), quiet)
+    assert {one: cash for one, (_, cash, _) in totals(account_sleeves(firm, "UMA")).items()} == {
+        "index": 0,
+        "value": 1000_00,
+    }
+    assert verify(firm, None, quiet).is_clean
 
 
 def test_what_cannot_be_swapped(firm: FirmStore) -> None:

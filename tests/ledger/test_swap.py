@@ -25,6 +25,7 @@ from allotment.ledger.swap import (
     SwapKind,
     SwapPrice,
     SwapRequest,
+    TooLittleCashError,
     cross,
     substitute,
     swap_price,
@@ -35,6 +36,7 @@ from allotment.tax.identical import IdenticalGroups
 SHARE = 10**9
 OWNER = (1, 10)
 ASOF = date(2024, 6, 28)
+MUCH = 10**12  # cents that a buyer has
 PRICE = SwapPrice(price_micros=50_000_000, source=PriceSource.CLOSE)
 SLEEVES = tuple(
     Sleeve(sleeve_id=70 + i, code=code, account_id=10, manager=code.title())
@@ -121,9 +123,8 @@ def test_a_crossing_moves_the_lots_and_the_price_and_makes_no_order() -> None:
         (0, 10, 900, date(2023, 9, 1)), (0, 10, 100, date(2015, 5, 4)), (1, 5, 50, date(2016, 1, 4))
     )
     before = folded(book)
-    swap = cross(
-        account(before), 0, 1, asked(before, 12, SwapPrice(price_micros=33_333_333, source=PriceSource.BLOCK))
-    )
+    price = SwapPrice(price_micros=33_333_333, source=PriceSource.BLOCK)
+    swap = cross(account(before), 0, 1, asked(before, 12, price), 400_00)
     (leg,) = swap.legs
     assert (leg.kind, leg.seller.code, leg.buyer.code) == (SwapKind.CROSSING, "index", "value")
     assert leg.amount_cents == 40_000  # 12 x 33.333333 is 399.999996
@@ -230,9 +231,9 @@ def test_a_lot_that_several_sleeves_share_is_swapped_part_by_part() -> None:
 
 def test_a_part_of_a_shared_lot_goes_back() -> None:
     book = opened((0, 10, 100, date(2015, 5, 4)))
-    first = cross(account(folded(book)), 0, 1, asked(folded(book), 6))
+    first = cross(account(folded(book)), 0, 1, asked(folded(book), 6), MUCH)
     half = folded(book, renumbered(first, 1))
-    second = cross(account(half), 1, 0, asked(half, 2, day_seq=20))
+    second = cross(account(half), 1, 0, asked(half, 2, day_seq=20), MUCH)
     assert second.events.kind.tolist() == [EventKind.RELABEL, EventKind.SLEEVE_CASH]
     after = folded(book, renumbered(first, 1), renumbered(second, 10))
     assert by_sleeve(after) == {(0, 1, 0): 6 * SHARE, (1, 1, 0): 4 * SHARE}
@@ -241,9 +242,9 @@ def test_a_part_of_a_shared_lot_goes_back() -> None:
 
 def test_a_third_sleeve_gets_its_part_of_a_shared_lot() -> None:
     book = opened((0, 10, 100, date(2015, 5, 4)))
-    first = cross(account(folded(book)), 0, 1, asked(folded(book), 8))
+    first = cross(account(folded(book)), 0, 1, asked(folded(book), 8), MUCH)
     half = folded(book, renumbered(first, 1))
-    second = cross(account(half), 1, 2, asked(half, 5, day_seq=20))
+    second = cross(account(half), 1, 2, asked(half, 5, day_seq=20), MUCH)
     after = folded(book, renumbered(first, 1), renumbered(second, 10))
     assert by_sleeve(after) == {(0, 1, 0): 2 * SHARE, (1, 1, 0): 3 * SHARE, (2, 1, 0): 5 * SHARE}
 
@@ -251,13 +252,26 @@ def test_a_third_sleeve_gets_its_part_of_a_shared_lot() -> None:
 def test_more_than_a_sleeve_holds_and_no_price() -> None:
     before = folded(opened((0, 10, 100, date(2015, 5, 4)), (1, 9, 1, date(2015, 5, 5))))
     with pytest.raises(DataError, match="sleeve index has 10 shares"):
-        cross(account(before), 0, 1, asked(before, 10.5))
+        cross(account(before), 0, 1, asked(before, 10.5), MUCH)
     with pytest.raises(DataError, match="sleeve value has 9 shares"):
         substitute(account(before), 1, asked(before, 10))
     with pytest.raises(DataError, match="positive"):
-        cross(account(before), 0, 1, asked(before, 0))
+        cross(account(before), 0, 1, asked(before, 0), MUCH)
     with pytest.raises(DataError, match="no price"):
         swap_price(0, 0)
+
+
+def test_a_sleeve_buys_with_its_own_cash() -> None:
+    before = folded(opened((0, 10, 100, date(2015, 5, 4))))
+    price = SwapPrice(price_micros=33_333_333, source=PriceSource.CLOSE)
+    with pytest.raises(TooLittleCashError, match=r"has 99.99 in cash and the crossing costs 100.00") as found:
+        cross(account(before), 0, 1, asked(before, 3, price), 99_99)
+    assert "cross at most 2.99970003 shares" in str(found.value).replace("2.999700029", "2.99970003")
+    assert (
+        cross(account(before), 0, 1, asked(before, 2.999700029, price), 99_99).legs[0].amount_cents == 99_99
+    )
+    with pytest.raises(TooLittleCashError, match=r"costs 0.33; move cash"):
+        cross(account(before), 0, 1, asked(before, 0.01, price), -5)
 
 
 def test_the_block_of_the_day_goes_before_the_close() -> None:
@@ -316,7 +330,7 @@ def swapped(
         request = asked(state, shares / 8, SwapPrice(price_micros=micros, source=PriceSource.CLOSE), seq)
         try:
             if crossing and seller != buyer:
-                swap = cross(account(state), seller, buyer, request)
+                swap = cross(account(state), seller, buyer, request, MUCH)
             else:
                 swap = substitute(account(state), seller, request)
         except DataError:

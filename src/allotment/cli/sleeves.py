@@ -119,6 +119,45 @@ def substitute(
     _swap(context, question, post=post, as_json=as_json)
 
 
+@app.command("cash")
+def cash(
+    context: typer.Context,
+    account: Code,
+    giver: Annotated[str, typer.Option("--from", help="Code of the sleeve that gives.")],
+    taker: Annotated[str, typer.Option("--to", help="Code of the sleeve that receives.")],
+    amount: Annotated[str, typer.Option(help="Dollars, as 2500.50.")],
+    asof: Day = None,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Pass cash from one sleeve to another, so that its manager can buy. Booked at once."""
+    from allotment.jobs.sleeves import CashQuestion, move_cash
+    from allotment.store.database import Store
+
+    cents = _number(amount, CENTS_PER_USD, "--amount")
+    question = CashQuestion(
+        account=account,
+        giver=giver,
+        taker=taker,
+        amount_cents=cents,
+        asof=asof.date() if asof else None,
+        reason=reason,
+    )
+    with Store.open(context.obj) as store, store.firm() as firm, output.progress(quiet=as_json) as advance:
+        move_cash(firm, question, advance)
+    facts = {
+        "account": account,
+        "from": giver,
+        "to": taker,
+        "amount": _usd(cents),
+    }
+    output.emit(
+        facts,
+        as_json=as_json,
+        show=lambda: output.console.print(f"{_usd(cents)} went from {giver} to {taker}.", markup=False),
+    )
+
+
 def _swap(context: typer.Context, question: SwapQuestion, *, post: bool, as_json: bool) -> None:
     from allotment.jobs.sleeves import book_swap, plan_swap
     from allotment.store.database import Store

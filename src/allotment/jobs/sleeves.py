@@ -11,7 +11,7 @@ import numpy as np
 
 from allotment.book.household import Account, Sleeve
 from allotment.book.lots import Lots
-from allotment.errors import UsageError
+from allotment.errors import DataError, UsageError
 from allotment.jobs.account_books import (
     AccountBooks,
     find_security,
@@ -32,9 +32,10 @@ from allotment.ledger.swap import (
     substitute,
     swap_price,
 )
+from allotment.ledger.write import UNBOOKED, EventWriter
 from allotment.store import event_tables, market_tables, sleeve_tables
 from allotment.store.session import FirmStore
-from allotment.units import Ints, value_cents
+from allotment.units import CENTS_PER_USD, Ints, format_scaled, value_cents
 
 Advance = Callable[[str, int, int], None]
 
@@ -124,7 +125,8 @@ def plan_swap(firm: FirmStore, question: SwapQuestion) -> Proposed:
     """What a swap would do; nothing is written.
 
     The order in which lots go is that of the account's venue; where orders name lots, that of the tax.
-    Raises UsageError for unknown names, DataError when there is no price or too few shares.
+    Raises UsageError for unknown names, DataError when there is no price, too few shares, or too little cash
+    in the sleeve that buys.
     """
     day = question.asof or latest_session(firm, None)
     read = read_account(firm, question.account, day)
@@ -150,7 +152,7 @@ def plan_swap(firm: FirmStore, question: SwapQuestion) -> Proposed:
         buyer = _place(read.sleeves, question.buyer)
         if buyer == seller:
             raise UsageError("a sleeve cannot buy from itself; name another buyer.")
-        swap = cross(account, seller, buyer, request)
+        swap = cross(account, seller, buyer, request, read.cash_cents(buyer))
     else:
         swap = substitute(account, seller, request)
     return Proposed(
@@ -169,6 +171,52 @@ def book_swap(firm: FirmStore, proposed: Proposed, advance: Advance) -> Posted:
         paid = np.flatnonzero(events.kind == EventKind.SLEEVE_CASH)
         sleeve_tables.save_swaps(firm, proposed.swap.legs, [booked[row] for row in paid.tolist()])
     return posted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashQuestion:
+    """Cash that one sleeve passes to another, by codes."""
+
+    account: str
+    giver: str
+    taker: str
+    amount_cents: int
+    asof: date | None = None  # default: the last session with prices
+    reason: str = ""
+
+
+def move_cash(firm: FirmStore, question: CashQuestion, advance: Advance) -> Posted:
+    """Book cash from one sleeve to another of the account: nothing is bought, nothing is taxed.
+
+    Raises UsageError for unknown names, DataError when the giver has too little.
+    """
+    day = question.asof or latest_session(firm, None)
+    read = read_account(firm, question.account, day)
+    giver, taker = _place(read.sleeves, question.giver), _place(read.sleeves, question.taker)
+    if giver == taker:
+        raise UsageError("a sleeve cannot pay itself; name two sleeves.")
+    has = read.cash_cents(giver)
+    if question.amount_cents > has:
+        raise DataError(
+            f"sleeve {question.giver} has {format_scaled(has, CENTS_PER_USD)} in cash; it cannot pass on "
+            f"{format_scaled(question.amount_cents, CENTS_PER_USD)}."
+        )
+    account = read.around.account
+    writer = EventWriter(first_seq=UNBOOKED)
+    writer.write(
+        EventKind.SLEEVE_CASH,
+        account.household_id,
+        account.account_id,
+        day,
+        amount_cents=question.amount_cents,
+        sleeve_id=read.sleeves[giver].sleeve_id,
+        other_account_id=read.sleeves[taker].sleeve_id,
+        day_seq=read.next_of_the_day(day),
+    )
+    digest = hashlib.sha256(f"{read.version} {question}".encode()).hexdigest()
+    why = f": {question.reason}" if question.reason else ""
+    read_at = {account.household_id: read.version}
+    return post(firm, writer.events(), source=f"sleeve cash {digest}{why}", advance=advance, read_at=read_at)
 
 
 def _swap_price(firm: FirmStore, question: SwapQuestion, security: int, day: date) -> SwapPrice:

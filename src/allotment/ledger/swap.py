@@ -3,7 +3,8 @@
 The custodian knows one account. Two managers inside it need not trade at the market with one another:
 
 *Crossing*: one sleeve buys what another sells. Lots are re-labelled and the price is paid between the
-sleeves; there is no order, and no tax event, for the owner of the shares is the same.
+sleeves, out of the buyer's cash; there is no order, and no tax event, for the owner of the shares is the
+same.
 
 *Substitution*: a sleeve is about to sell, and another sleeve of the account holds lots that are better
 sold. Equal shares are exchanged first, so that the sale relieves the account's best lots and each sleeve
@@ -33,7 +34,7 @@ from allotment.book.lots import Lots
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import UNBOOKED, EventWriter, Named
-from allotment.units import NANO_PER_SHARE, Ints, format_scaled, value_cents
+from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints, format_scaled, value_cents
 
 
 class SwapKind(StrEnum):
@@ -121,15 +122,35 @@ class SwapRequest:
     reason: str = ""
 
 
-def cross(account: SleevedAccount, seller_ix: int, buyer_ix: int, request: SwapRequest) -> PlannedSwap:
+class TooLittleCashError(DataError):
+    """A sleeve would buy with money that is another manager's."""
+
+    def __init__(self, buyer: Sleeve, costs_cents: int, cash_cents: int, request: SwapRequest) -> None:
+        self.buyer, self.costs_cents, self.cash_cents = buyer, costs_cents, cash_cents
+        nano = max(cash_cents, 0) * NANO_PER_SHARE * 10_000 // request.price.price_micros
+        few = f"cross at most {format_scaled(nano, NANO_PER_SHARE)} shares, or " if nano else ""
+        has, costs = (format_scaled(cents, CENTS_PER_USD) for cents in (cash_cents, costs_cents))
+        super().__init__(
+            f"sleeve {buyer.code} has {has} in cash and the crossing costs {costs}; {few}move cash to the "
+            "sleeve first: `allotment sleeves cash`."
+        )
+
+
+def cross(
+    account: SleevedAccount, seller_ix: int, buyer_ix: int, request: SwapRequest, buyer_cash_cents: int
+) -> PlannedSwap:
     """One sleeve buys what another sells; positions are those of `account.sleeves`.
 
-    The lots are those that the seller would have sold. Raises DataError when the seller has too few.
+    The lots are those that the seller would have sold. buyer_cash_cents: by trade date; a manager buys
+    with the sleeve's own money. Raises DataError when the seller has too few shares, or the buyer too
+    little cash.
     """
     assert seller_ix != buyer_ix
     plan = _Plan(account, request, SwapKind.CROSSING)
     taken = plan.first_shares(seller_ix, request.quantity_nano)
     seller, buyer = account.sleeves[seller_ix], account.sleeves[buyer_ix]
+    if plan.amount_cents(request.quantity_nano) > buyer_cash_cents:
+        raise TooLittleCashError(buyer, plan.amount_cents(request.quantity_nano), buyer_cash_cents, request)
     why = request.reason or f"{buyer.code} buys what {seller.code} sells: no order, no tax"
     plan.move(seller_ix, buyer_ix, taken, why)
     return plan.done()
@@ -244,7 +265,7 @@ class _Plan:
             held = self._held[name]
             held[giver] -= here
             held[taker] = held.get(taker, 0) + here
-        amount = int(value_cents(np.array([quantity]), np.array([request.price.price_micros]))[0])
+        amount = self.amount_cents(quantity)
         # Cash goes from the buyer to the seller; the shares beside it make it a trade.
         self._write(EventKind.SLEEVE_CASH, taker, giver, quantity, amount_cents=amount)
         self._legs.append(
@@ -262,6 +283,10 @@ class _Plan:
                 reason=reason,
             )
         )
+
+    def amount_cents(self, quantity: int) -> int:
+        """What shares are swapped for."""
+        return int(value_cents(np.array([quantity]), np.array([self.request.price.price_micros]))[0])
 
     def shares_of(self, sleeve: int, quantity: int) -> tuple[Named, ...]:
         """The first of the shares that a sleeve holds by now."""

@@ -1,7 +1,7 @@
 """Records of the books that events alone do not give, out to CSV and into an empty firm, row for row.
 
-`KEPT_AS` says of every table of a firm what becomes of it when its books are written out; a test holds it against
-the migrations. A row keeps its number, its time and who wrote it.
+`KEPT_AS` says of every table of a firm what becomes of it when its books are written out; a test holds it
+against the migrations. A row keeps its number, its time and who wrote it.
 """
 
 from __future__ import annotations
