@@ -33,8 +33,8 @@ TAX = ROOT / "src" / "allotment" / "tax"
 EXPLAINED = Path(__file__).with_suffix(".toml")
 MODULES = (
     "claims", "disposal", "exercise", "fills", "holding_period", "merger", "pieces", "purchase", "relief",
-    "return_of_capital", "sale", "short_sale", "short_wash", "sleeve_labels", "spin_off", "split", "split_off",
-    "tacking", "taxable_exchange", "wash_sale",
+    "return_of_capital", "sale", "short_sale", "short_wash", "sleeve_labels", "spin_off", "split",
+    "split_off", "tacking", "taxable_exchange", "wash_sale",
 )  # fmt: skip
 TESTS = ("tests/tax", "tests/feeds/test_ledger_json.py", "tests/ledger/test_fold.py")
 # They fold two books for every example; what they alone would catch is no matter of one rule.
