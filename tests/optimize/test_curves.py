@@ -11,7 +11,6 @@ from allotment.optimize.load import load
 from allotment.optimize.measures import rebuild
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.risk_limit import priced
-from allotment.optimize.solution import empty_solutions
 from allotment.optimize.solve import workspace_for
 from allotment.optimize.tangled import Feature, random_problem
 from allotment.optimize.workspace import Workspace
@@ -29,8 +28,7 @@ def prepare(market: Market, problem: Problems, work: Workspace, options: SolveOp
 def test_the_walk_finds_the_lowest_point_of_each_piece(seed: int) -> None:
     rng = np.random.default_rng(seed)
     market, problem = random_problem(rng, 8, features=set(Feature) - {Feature.TE_MAX})
-    solutions = empty_solutions(problem, market.loadings.shape[1])
-    work = workspace_for(market, problem, solutions, np.zeros(1, np.int64))
+    work = workspace_for(market, problem, np.zeros(1, np.int64))
     n = prepare(market, problem, work, SolveOptions())
     names, curves = work.names, work.curves
     for i in range(n):

@@ -97,7 +97,7 @@ def what_if(
         "change": _asked(change),
         "figures": {line.name: asdict(line) for line in lines},
         "remarks": after.remarks,
-        "before": figures(found.before.proposal),
+        "before": figures(found.before.figures),
         "after": figures(after.proposal),
         **in_words(told, codes),
     }

@@ -1,20 +1,19 @@
 """Questions about single accounts, answered from the database within a moment; nothing is stored.
 
-A session keeps one day's market, and the folded books of the households it was asked about. Each
-question reads the account, its mandate and how far its household's events go; books that have
-moved are folded again.
+A session keeps one day's market, and of the accounts that it was opened for or asked about what they
+are decided from. With each question one statement asks whether any of it has changed since
+(`store.standing`): what has is read anew, books that have moved are folded again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
 from allotment import __version__
-from allotment.book.expected import YearPage
-from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.jobs.frontier import AccountFrontier
 from allotment.jobs.market_day import latest_session, look_at
@@ -37,15 +36,13 @@ from allotment.rebalance.what_if import (
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.store import arrival_tables, book_tables, event_tables, expected_tables
 from allotment.store.session import FirmStore
+from allotment.store.standing import MarketStanding, Standing, market_standing, standing_of
 from allotment.tax import RULES_VERSION
 from allotment.units import CENTS_PER_USD
 
 _HOUSEHOLDS_KEPT = 64
+_Key = TypeVar("_Key")
 _Made = TypeVar("_Made")
-# Records, what is expected, the newest event of the household, prices of what is carried: while they are
-# the same, so is the account.
-_Pages = dict[int, tuple[YearPage, ...]]
-_Seen = tuple[book_tables.Around, dict[str, Venue], _Pages, int, dict[tuple[int, int], int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +51,7 @@ class Known:
 
     case: AccountCase
     year: YearSoFar
-    seen: _Seen
+    standing: Standing  # of the account when it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +67,39 @@ class _Books:
 class WhatIfSession:
     """Keeps the market of one day; use it from one thread."""
 
-    def __init__(self, firm: FirmStore, asof: date | None = None, costs: CostPolicy | None = None) -> None:
-        """asof: default the last session with prices. Raises DataError when the market has none."""
+    def __init__(
+        self,
+        firm: FirmStore,
+        asof: date | None = None,
+        costs: CostPolicy | None = None,
+        accounts: Iterable[str] = (),
+    ) -> None:
+        """asof: default the last session with prices. accounts: opened at once, by their codes.
+
+        Raises DataError when the market has no prices; as `open` does.
+        """
         self.firm = firm
+        self._market_stood = market_standing(firm)
         self.market = look_at(firm, latest_session(firm, asof))
         self._costs = costs or CostPolicy()
         self._versions = Versions(engine=__version__, rules=RULES_VERSION)
         self._books: OrderedDict[int, _Books] = OrderedDict()
-        self._known: OrderedDict[int, Known] = OrderedDict()
-        self._before: OrderedDict[int, tuple[Known, Decided]] = OrderedDict()
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._before: OrderedDict[str, tuple[Known, Decided]] = OrderedDict()
+        for code in accounts:
+            self.open(code)
 
     @property
     def n_kept(self) -> int:
         """How many households' folded books are kept."""
         return len(self._books)
+
+    def open(self, code: str) -> None:
+        """Read the books of an account's household and decide the account as it stands.
+
+        The first question about it need not do so then. Raises as `ask` does.
+        """
+        self._decided(self.known(code))
 
     def ask(self, code: str, change: Change) -> WhatIf:
         """What is proposed for an account as it stands, and after a change.
@@ -107,31 +123,38 @@ class WhatIfSession:
 
     def known(self, code: str) -> Known:
         """The account as the database has it now."""
-        around = book_tables.load_around(self.firm, code, self.market.asof)
-        venues = book_tables.load_venues(self.firm)
-        home = around.account.household_id
-        pages = expected_tables.load_pages(self.firm, self.market.asof, [home])
-        until_seq = event_tables.last_sequence_of(self.firm, home)
-        ids = [one.account_id for one in around.members]
-        carried = arrival_tables.carried_micros(self.firm, self.market.asof, ids)
-        kept = self._known.get(around.account.account_id)
-        seen = (around, venues, pages, until_seq, carried)
-        if kept is not None and kept.seen == seen:
+        # Before what it tells of is read: what changes meanwhile is another standing next time.
+        standing = standing_of(self.firm, code, self.market.asof)
+        if standing.market != self._market_stood:
+            self._look_again(standing.market)
+        kept = self._known.get(code)
+        if kept is not None and kept.standing == standing:
             return kept
+        return _keep(self._known, code, self._read(code, standing))
+
+    def _look_again(self, stands: MarketStanding) -> None:
+        """Read the day's market anew; nothing that was made from the old one is kept."""
+        self.market = look_at(self.firm, self.market.asof)
+        self._market_stood = stands
+        for kept in (self._books, self._known, self._before):
+            kept.clear()
+
+    def _read(self, code: str, standing: Standing) -> Known:
+        around = book_tables.load_around(self.firm, code, self.market.asof)
+        ids = [one.account_id for one in around.members]
         clients = Clients(
             accounts={one.account_id: one for one in around.members},
             taxpayers={one.taxpayer_id: one for one in around.taxpayers},
-            venues=venues,
+            venues=book_tables.load_venues(self.firm),
             mandates={one.account_id: one for one in around.mandates},
-            carried_micros=carried,
-            pages=pages,
+            carried_micros=arrival_tables.carried_micros(self.firm, self.market.asof, ids),
+            pages=expected_tables.load_pages(self.firm, self.market.asof, [around.account.household_id]),
         )
-        books = self._folded(around, clients, until_seq)
+        books = self._folded(around, clients, standing.newest_event)
         facts = facts_of(books.events, books.state, clients, {around.account.account_id}, self.market)
         if not facts.cases:
             raise DataError(" ".join(one.message for one in facts.exceptions))
-        made = Known(case=facts.cases[0], year=facts.year, seen=seen)
-        return _keep(self._known, around.account.account_id, made)
+        return Known(case=facts.cases[0], year=facts.year, standing=standing)
 
     def _folded(self, around: book_tables.Around, clients: Clients, until_seq: int) -> _Books:
         """The books of the account's household, folded anew when something came to them."""
@@ -153,15 +176,15 @@ class WhatIfSession:
 
     def _decided(self, known: Known) -> Decided:
         """How the account is decided as it stands, kept while nothing about it changes."""
-        account_id = known.case.account.account_id
-        kept = self._before.get(account_id)
+        code = known.case.account.code
+        kept = self._before.get(code)
         if kept is not None and kept[0] is known:
             return kept[1]
         made = decide_alone(known.case, self.market, self._costs, self._versions, known.year)
-        return _keep(self._before, account_id, (known, made))[1]
+        return _keep(self._before, code, (known, made))[1]
 
 
-def _keep(kept: OrderedDict[int, _Made], key: int, made: _Made) -> _Made:
+def _keep(kept: OrderedDict[_Key, _Made], key: _Key, made: _Made) -> _Made:
     """Remember the newest, forget the oldest."""
     kept[key] = made
     kept.move_to_end(key)

@@ -85,7 +85,7 @@ def certify(
     for j in priced:
         if own.status[problems.joint_from[j]] not in (Status.EMPTY, Status.INVALID):
             joint = np.array([j], np.int64)
-            work = workspace_for(market, problems, made, joint)
+            work = workspace_for(market, problems, joint)
             _price(market, problems, made, work, options, joint, totals)
     for j in np.flatnonzero(np.isfinite(totals)).tolist():
         _bound(problems, made, own, j, float(totals[j]) if not broken[j] else np.nan)

@@ -20,7 +20,6 @@ from allotment.optimize.load import STEP_DUST, TINY_STEP, load, price_risk
 from allotment.optimize.measures import price_kinds, rebuild
 from allotment.optimize.pieces import BUY, DUST, SELL
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
-from allotment.optimize.solution import empty_solutions
 from allotment.optimize.solve import workspace_for
 from allotment.optimize.workspace import Curves, Names, Shape, Workspace
 from allotment.units import Codes, Floats
@@ -68,9 +67,7 @@ def best_moves(
     moves = Moves(*(np.full(n, np.inf) for _ in Moves._fields))
     if n == 0:
         return moves
-    work = workspace_for(
-        market, alone, empty_solutions(alone, market.loadings.shape[1]), np.arange(problem.n_joint)
-    )
+    work = workspace_for(market, alone, np.arange(problem.n_joint))
     closed = np.full(n, EITHER_WAY, np.int8) if barred is None else barred
     risk, weight = share * prices.risk, of_name * prices.weight
     _price_moves(market, alone, work, options, risk, theta, weight, closed, moves)

@@ -142,7 +142,7 @@ def compare(clock: Clock, market: Market, problems: Problems) -> dict[str, Any]:
     own = solve_batch(market, core)
     n = core.n_accounts
     whole_ms = 1e3 / n * _least_seconds(clock, lambda: solve_batch(market, core))
-    work, costs = workspace_for(market, core, own, np.arange(n)), np.empty(n)
+    work, costs = workspace_for(market, core, np.arange(n)), np.empty(n)
     options = SolveOptions()
     search_again(market, core, work, options, 1, costs)  # compiled before the clock starts
     searched = _least_seconds(clock, lambda: search_again(market, core, work, options, _SEARCHES, costs))

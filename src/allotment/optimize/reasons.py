@@ -5,8 +5,9 @@ All of it is computed from the answer and the multipliers that prove it; nothing
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 
@@ -35,16 +36,32 @@ class Reason(IntEnum):
     KEEP_ROW = 11  # a limit on a sum of names
 
 
-class Reasons(NamedTuple):
-    """What there is to tell of one decision."""
+@dataclass(frozen=True, kw_only=True)
+class Reasons:
+    """What there is to tell of one decision. Alternatives are weighed when they are asked for: what a
+    trade changes and what speaks most for it is known in a tenth of the time."""
 
     decision: Decision
     terms: Terms
     pushes: Pushes
-    alternatives: Alternatives
-    why_not: WhyNot
     of_sale: Codes  # (L,) Reason of each lot sold, 0 for the others
     of_purchase: Codes  # (n,) Reason of each name bought, 0 for the others
+    solutions: Solutions
+    joint: int  # number of the problem in its batch
+    options: SolveOptions
+    asked_most: int
+
+    @cached_property
+    def alternatives(self) -> Alternatives:
+        """What each trade would be done without for."""
+        return alternatives_of(
+            self.decision, self.solutions, self.joint, self.terms.names, self.pushes, self.options
+        )
+
+    @cached_property
+    def why_not(self) -> WhyNot:
+        """Why names that a person would ask about were not traded."""
+        return why_not(self.decision, self.options, self.asked_most)
 
 
 def reasons_of(
@@ -71,10 +88,12 @@ def reasons_of(
         decision=decision,
         terms=terms,
         pushes=pushes,
-        alternatives=alternatives_of(decision, solutions, j, terms.names, pushes, options),
-        why_not=why_not(decision, options, asked_most),
         of_sale=of_sale,
         of_purchase=of_purchase,
+        solutions=solutions,
+        joint=j,
+        options=options,
+        asked_most=asked_most,
     )
 
 

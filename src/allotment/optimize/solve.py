@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -40,10 +41,10 @@ def solve_batch(
     solutions = empty_solutions(problems, n_factors)
 
     def work_on(joints: Ints) -> None:
-        work = workspace_for(market, problems, solutions, joints)
+        work = workspace_for(market, problems, joints)
         solve_problems(market, problems, solutions, work, options, start, joints)
 
-    chunks = _chunks(problems, solutions)
+    chunks = _chunks(market, problems)
     if threads <= 1 or not chunks:
         for chunk in chunks or [np.zeros(0, np.int64)]:
             work_on(chunk)
@@ -62,16 +63,17 @@ def solve_one(
     return solve_batch(market, problem, options=options, start=start)
 
 
-def _n_multipliers(problems: Problems, solutions: Solutions) -> Ints:
-    """Per problem, the κ of each account not counted."""
-    first = solutions.cases_from[:-1]
-    n: Ints = solutions.theta_from[first + 1] - solutions.theta_from[first] - np.diff(problems.joint_from)
+def _n_multipliers(market: Market, problems: Problems) -> Ints:
+    """Per problem, the κ of each account not counted; see `Solutions.theta`."""
+    rows = np.diff(problems.rows_from[problems.joint_from])
+    regimes = np.where(np.diff(problems.regimes_from) > 0, 3, 0)
+    n: Ints = np.diff(problems.joint_from) * (market.loadings.shape[1] + 1) + rows + regimes
     return n
 
 
-def _chunks(problems: Problems, solutions: Solutions) -> list[Ints]:
+def _chunks(market: Market, problems: Problems) -> list[Ints]:
     """Problems in chunks whose members have equally many multipliers, so that a workspace fits."""
-    n_multipliers = _n_multipliers(problems, solutions)
+    n_multipliers = _n_multipliers(market, problems)
     by_size = np.argsort(n_multipliers, kind="stable")
     edges = np.flatnonzero(np.diff(n_multipliers[by_size])) + 1
     chunks = []
@@ -80,30 +82,55 @@ def _chunks(problems: Problems, solutions: Solutions) -> list[Ints]:
     return chunks
 
 
-def workspace_for(market: Market, problems: Problems, solutions: Solutions, joints: Ints) -> Workspace:
-    """A workspace long enough for each of these problems."""
+class _Kept(threading.local):
+    """A thread's workspaces by their number of multipliers: making one takes as long as a small solve."""
 
+    def __init__(self) -> None:
+        self.made: dict[int, tuple[Sizes, Workspace]] = {}
+
+
+_KEPT_MOST = 4
+_kept = _Kept()
+
+
+def workspace_for(market: Market, problems: Problems, joints: Ints) -> Workspace:
+    """A workspace long enough for each of these problems, until this thread asks for the next.
+
+    Every problem fills what it reads, so nothing of the last one is in its answer.
+    """
+    sizes = _sizes(market, problems, joints)
+    before = _kept.made.pop(sizes.n_multipliers, None)
+    if before is not None:
+        longest = Sizes(*map(max, before[0], sizes))
+        made = before if longest == before[0] else (longest, make_workspace(longest))
+    else:
+        made = sizes, make_workspace(sizes)
+    if len(_kept.made) >= _KEPT_MOST:
+        _kept.made.clear()
+    _kept.made[sizes.n_multipliers] = made
+    return made[1]
+
+
+def _sizes(market: Market, problems: Problems, joints: Ints) -> Sizes:
     def most(offsets: Ints) -> int:
         counts = offsets[joints + 1] - offsets[joints]
         return int(counts.max()) if len(counts) else 0
 
     names_from = problems.names_from[problems.joint_from]
     rows_from = problems.rows_from[problems.joint_from]
-    n_multipliers = _n_multipliers(problems, solutions)[joints]
+    n_multipliers = _n_multipliers(market, problems)[joints]
     n_lots = most(problems.lots_from[names_from])
     in_order = bool(problems.in_order.any())
     parted = bool((problems.holding_min > 0.0).any() or (problems.row_kind >= RowKind.HOLDINGS).any())
     per_name = _PARTED_PIECES if parted else _PIECES
-    return make_workspace(
-        Sizes(
-            n_accounts=most(problems.joint_from),
-            n_names=most(names_from),
-            n_lots=n_lots,
-            n_entries=most(problems.entries_from[rows_from]),
-            n_multipliers=int(n_multipliers.max(initial=0)),
-            n_groups=int(market.group_ix.max()) + 1 if len(market.group_ix) else 0,
-            n_assets=len(market.group_ix),
-            pieces_per_name=per_name,
-            ordered_lots=n_lots if in_order else 0,
-        )
+    return Sizes(
+        n_accounts=most(problems.joint_from),
+        n_names=most(names_from),
+        n_lots=n_lots,
+        n_entries=most(problems.entries_from[rows_from]),
+        n_multipliers=int(n_multipliers.max(initial=0)),
+        n_groups=int(market.group_ix.max()) + 1 if len(market.group_ix) else 0,
+        n_assets=len(market.group_ix),
+        pieces_per_name=per_name,
+        ordered_lots=n_lots if in_order else 0,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from allotment.optimize.reasons import Reasons
 from allotment.optimize.solution import Solutions, Status
 from allotment.rebalance.case import Prepared
 from allotment.rebalance.proposal import Proposal, ProposalState, Trades
-from allotment.rebalance.reasons import trade_reasons, untraded
+from allotment.rebalance.reasons import TradeReasons, Untraded, nothing, trade_reasons, untraded
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.washed import washed_claims, washed_losses
 from allotment.rebalance.year_so_far import YearSoFar
@@ -39,6 +39,16 @@ class _Risk:
     price: Floats  # (n,) d(κ/2 TE²)/dw
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taxed:
+    """What the trades realise, in cents; nothing of it inside an IRA but washed claims."""
+
+    short: int  # net, what young shares wash left out
+    long: int
+    loss_banked: int
+    year: tuple[int, int]  # short and long, as the taxpayer's year counts them
+
+
 def propose(
     prepared: Prepared,
     market: MarketSnapshot,
@@ -49,71 +59,49 @@ def propose(
     versions: Versions,
     year: YearSoFar,
 ) -> Proposal:
-    """The proposal of account number `a` of a solved batch.
+    """The proposal of account number `a` of a solved batch, its reasons still to be told.
 
     reasons: of its household's problem, in which it is account number `member`.
     Raises InvariantError when more shares are sold than are held.
     """
-    decided = reasons.decision
-    names, lots = decided.names_of(member), decided.lots_of(member)
-    sale_rows, sale_nano = _shares_sold(prepared, decided.sold[lots])
-    buy_rows, buy_nano = _shares_bought(prepared, market, decided.bought[names])
-    why = np.concatenate([reasons.of_sale[lots][sale_rows], reasons.of_purchase[names][buy_rows]])
-    trades = _trades(prepared, market, sale_rows, sale_nano, buy_rows, buy_nano, why)
-    case, value_usd = prepared.case, prepared.value_cents / CENTS_PER_USD
-    security_ids, group = market.security_ids[prepared.market_rows], market.group_ix[prepared.market_rows]
+    case, held, benchmark = prepared.case, prepared.problem.held, prepared.problem.benchmark
+    trades = _in_shares(prepared, market, reasons, member)
     flow = -trades.side.astype(np.int64) * trades.value_cents
-    cash_after = case.cash_cents + int(flow.sum())
     weight_after = _weights_after(prepared, market, trades)
-    before = _risk(prepared, market, prepared.problem.held)
-    after = _risk(prepared, market, weight_after)
-    benchmark = prepared.problem.benchmark
-    losses = trades.gain_cents < 0
-    taxable = case.account.kind == AccountKind.TAXABLE
-    short = (trades.side < 0) & (trades.is_long_term == 0)
-    name = np.searchsorted(market.security_ids[prepared.market_rows], trades.security_id)
-    washed = washed_losses(trades, case.washes, market, prepared.problem.young[name] > 0.0)
-    claims = washed_claims(trades, case.washes, market)
-    allowed = trades.gain_cents + washed
-    gain_short, gain_long = int(allowed[short].sum()), int(allowed[~short].sum())
+    before, after = _risk(prepared, market, held), _risk(prepared, market, weight_after)
+    taxed = _taxed(prepared, market, trades)
     wash_cents = round(float(answer.wash[a]) * prepared.value_cents)
     # What accounts share stands with each of them, as a fraction of the value of all.
     year_cents = round(reasons.terms.shared.year * prepared.value_cents)
-    # An IRA's purchase may disallow a loss of its owner, too; what was lost counts as short-term.
-    realised = (gain_short + claims, gain_long) if taxable else (claims, 0)
-    status = Status(int(answer.status[a]))
-    decision = hashlib.sha256(prepared.inputs_hash.encode())
-    for field in fields(Trades):
-        decision.update(getattr(trades, field.name).tobytes())
     return Proposal(
         account_id=case.account.account_id,
         asof=market.asof,
         state=ProposalState.PROPOSED if len(trades) else ProposalState.NOTHING_TO_DO,
-        status=status.name.lower(),
+        status=Status(int(answer.status[a])).name.lower(),
         mandate_version=case.mandate.version,
         model_version=market.model.version,
         engine_version=versions.engine,
         rules_version=versions.rules,
         inputs_hash=prepared.inputs_hash,
-        decision_hash=decision.hexdigest(),
+        decision_hash=_decision_hash(prepared, trades),
         value_cents=prepared.value_cents,
         cash_before_cents=case.cash_cents,
-        cash_after_cents=cash_after,
+        cash_after_cents=case.cash_cents + int(flow.sum()),
         cash_weight_min=float(prepared.problem.cash_min[0]),
         cash_weight_max=float(prepared.problem.cash_max[0]),
         cash_band_added=prepared.cash_band_added,
-        n_names_before=int(np.count_nonzero(prepared.problem.held)),
+        n_names_before=int(np.count_nonzero(held)),
         n_names_after=int(np.count_nonzero(weight_after > 0)),
         n_lots=len(prepared.lots),
-        drift_before=float(np.abs(prepared.problem.held - benchmark).sum() / 2),
+        drift_before=float(np.abs(held - benchmark).sum() / 2),
         drift_after=float(np.abs(weight_after - benchmark).sum() / 2),
         tracking_error_before=before.tracking_error,
         tracking_error_after=after.tracking_error,
-        gain_short_cents=gain_short if taxable else 0,
-        gain_long_cents=gain_long if taxable else 0,
-        loss_banked_cents=-int(allowed[losses].sum()) if taxable else 0,
+        gain_short_cents=taxed.short,
+        gain_long_cents=taxed.long,
+        loss_banked_cents=taxed.loss_banked,
         tax_cents=int(trades.tax_cents.sum()) + wash_cents + year_cents,
-        tax_this_year_saved_cents=year.saved_cents(case.taxpayer, *realised),
+        tax_this_year_saved_cents=year.saved_cents(case.taxpayer, *taxed.year),
         cost_cents=int(trades.cost_cents.sum()),
         turnover=float(trades.value_cents.sum() / 2 / max(prepared.value_cents, 1)),
         objective=float(answer.objective[a]),
@@ -121,16 +109,54 @@ def propose(
         lower_bound=float(answer.lower_bound[a]),
         gap_bps=float(answer.gap[a]) * 1e4,
         trades=_with_weights(trades, prepared, market, before, after, weight_after),
-        reasons=trade_reasons(reasons, member, value_usd, security_ids),
-        untraded=untraded(
-            reasons,
-            member,
-            value_usd,
-            security_ids,
-            case.washes.no_buy_until[group],
-            case.washes.no_loss_sale_until[group],
-        ),
+        reasons=nothing(TradeReasons),
+        untraded=nothing(Untraded),
     )
+
+
+def with_reasons(
+    proposal: Proposal, prepared: Prepared, market: MarketSnapshot, reasons: Reasons, member: int
+) -> Proposal:
+    """The proposal that `propose` made of these, with why each name was traded, and why others were not."""
+    value_usd, washes = prepared.value_cents / CENTS_PER_USD, prepared.case.washes
+    security_ids, group = market.security_ids[prepared.market_rows], market.group_ix[prepared.market_rows]
+    no_buy_until, no_loss_sale_until = washes.no_buy_until[group], washes.no_loss_sale_until[group]
+    return replace(
+        proposal,
+        reasons=trade_reasons(reasons, member, value_usd, security_ids),
+        untraded=untraded(reasons, member, value_usd, security_ids, no_buy_until, no_loss_sale_until),
+    )
+
+
+def _in_shares(prepared: Prepared, market: MarketSnapshot, reasons: Reasons, member: int) -> Trades:
+    """The decided weights as shares that the venue trades; the trades' weights still empty."""
+    decided = reasons.decision
+    names, lots = decided.names_of(member), decided.lots_of(member)
+    sale_rows, sale_nano = _shares_sold(prepared, decided.sold[lots])
+    buy_rows, buy_nano = _shares_bought(prepared, market, decided.bought[names])
+    why = np.concatenate([reasons.of_sale[lots][sale_rows], reasons.of_purchase[names][buy_rows]])
+    return _trades(prepared, market, sale_rows, sale_nano, buy_rows, buy_nano, why)
+
+
+def _taxed(prepared: Prepared, market: MarketSnapshot, trades: Trades) -> _Taxed:
+    washes = prepared.case.washes
+    name = np.searchsorted(market.security_ids[prepared.market_rows], trades.security_id)
+    allowed = trades.gain_cents + washed_losses(trades, washes, market, prepared.problem.young[name] > 0.0)
+    # An IRA's purchase may disallow a loss of its owner, too; what was lost counts as short-term.
+    claims = washed_claims(trades, washes, market)
+    if prepared.case.account.kind != AccountKind.TAXABLE:
+        return _Taxed(short=0, long=0, loss_banked=0, year=(claims, 0))
+    is_short = (trades.side < 0) & (trades.is_long_term == 0)
+    short, long = int(allowed[is_short].sum()), int(allowed[~is_short].sum())
+    banked = -int(allowed[trades.gain_cents < 0].sum())
+    return _Taxed(short=short, long=long, loss_banked=banked, year=(short + claims, long))
+
+
+def _decision_hash(prepared: Prepared, trades: Trades) -> str:
+    decision = hashlib.sha256(prepared.inputs_hash.encode())
+    for field in fields(Trades):
+        decision.update(getattr(trades, field.name).tobytes())
+    return decision.hexdigest()
 
 
 def _shares_sold(prepared: Prepared, sold: Floats) -> tuple[Ints, Ints]:

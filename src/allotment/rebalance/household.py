@@ -7,17 +7,18 @@ Law: 26 U.S.C. §1091(a) over the household, see docs/law/wash-sale.md; decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from allotment.errors import DataError
 from allotment.optimize.problem import Market, Problems, join
-from allotment.optimize.reasons import reasons_of
+from allotment.optimize.reasons import Reasons, reasons_of
 from allotment.optimize.solution import Fault, Solutions, Status
 from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
-from allotment.rebalance.decide import Versions, propose
+from allotment.rebalance.decide import Versions, propose, with_reasons
 from allotment.rebalance.joint import Joint
 from allotment.rebalance.outcomes import each_alone
 from allotment.rebalance.proposal import Proposal
@@ -49,6 +50,22 @@ class Undecided:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was decided of one account. Its figures are known at once; why, when `proposal` is asked for."""
+
+    figures: Proposal  # without its reasons
+    prepared: Prepared
+    market: MarketSnapshot
+    reasons: Reasons  # of its household
+    member: int  # its number among the accounts of the household
+
+    @cached_property
+    def proposal(self) -> Proposal:
+        """With its reasons."""
+        return with_reasons(self.figures, self.prepared, self.market, self.reasons, self.member)
+
+
 @dataclass(slots=True)
 class Decisions:
     """What came out for a set of households."""
@@ -73,18 +90,37 @@ def decide(
     versions: Versions,
     year: YearSoFar,
     solve: Solve,
-    expected: tuple[float, float] | None = None,
 ) -> Decisions:
     """A proposal for every account of whole households, or the reason why there is none.
 
     year: what the taxpayers have realised this year; the trades proposed are added to it. Lots are
     taxed one by one; a household whose year makes that wrong by more than `costs.year_bps_min` is
-    decided again by its year. expected: the net short- and long-term gain that is expected of the trades
-    (fractions of value), where they are to be taxed by the year at once.
+    decided again by its year.
+    """
+    decisions = Decisions()
+    for outcome in outcomes(cases, market, costs, versions, year, solve, decisions.exceptions):
+        decisions.proposals.append(outcome.proposal)
+    return decisions
+
+
+def outcomes(
+    cases: Sequence[AccountCase],
+    market: MarketSnapshot,
+    costs: CostPolicy,
+    versions: Versions,
+    year: YearSoFar,
+    solve: Solve,
+    exceptions: list[Undecided],
+    expected: tuple[float, float] | None = None,
+) -> Iterator[Outcome]:
+    """What `decide` decides, one account after another; their reasons are weighed when asked for.
+
+    exceptions: accounts without an outcome, or with something to look at in it, are added to it.
+    expected: the net short- and long-term gain that is expected of the trades (fractions of value),
+    where they are to be taxed by the year at once.
     """
     arrays = market_arrays(market)
-    decisions = Decisions()
-    waiting = _prepared(cases, market, costs, decisions)
+    waiting = _prepared(cases, market, costs, exceptions)
     if expected is not None:
         waiting = [joint.netted(year, expected) for joint in waiting]
     while waiting:
@@ -94,7 +130,7 @@ def decide(
         again = []
         for j, joint in enumerate(waiting):
             first, last = int(problems.joint_from[j]), int(problems.joint_from[j + 1])
-            sound = _without_faults(joint, answer, first, decisions)
+            sound = _without_faults(joint, answer, first, exceptions)
             if len(sound) < last - first:
                 again += [Joint(sound)] if sound else []
                 continue
@@ -109,14 +145,13 @@ def decide(
             assert reasons is not None  # all of its accounts are sound
             for at, ready in enumerate(joint.as_decided(problem, sold, year)):
                 made = propose(ready, market, answer, first + at, reasons, at, versions, year)
-                decisions.proposals.append(made)
-                _look_at(made, answer, first + at, decisions)
+                _look_at(made, answer, first + at, exceptions)
+                yield Outcome(figures=made, prepared=ready, market=market, reasons=reasons, member=at)
         waiting = again
-    return decisions
 
 
 def _prepared(
-    cases: Sequence[AccountCase], market: MarketSnapshot, costs: CostPolicy, decisions: Decisions
+    cases: Sequence[AccountCase], market: MarketSnapshot, costs: CostPolicy, exceptions: list[Undecided]
 ) -> list[Joint]:
     """The accounts that can be decided, by household and account number."""
     households: dict[int, Joint] = {}
@@ -124,30 +159,32 @@ def _prepared(
         try:
             ready = prepare(case, market, costs)
         except DataError as error:
-            _give_up(case, "data", str(error), decisions)
+            _give_up(case, "data", str(error), exceptions)
             continue
         if ready.value_cents <= 0:
-            _give_up(case, *_EMPTY, decisions)
+            _give_up(case, *_EMPTY, exceptions)
             continue
         households.setdefault(case.account.household_id, Joint([])).accounts.append(ready)
     return list(households.values())
 
 
-def _without_faults(joint: Joint, answer: Solutions, first: int, decisions: Decisions) -> list[Prepared]:
+def _without_faults(
+    joint: Joint, answer: Solutions, first: int, exceptions: list[Undecided]
+) -> list[Prepared]:
     """The accounts that can be decided; of the others the cause is told."""
     sound = []
     for a, ready in enumerate(joint.accounts, start=first):
         fault = _fault(answer.status, answer.fault, a)
         if fault:
-            _give_up(ready.case, *fault, decisions)
+            _give_up(ready.case, *fault, exceptions)
         else:
             sound.append(ready)
     return sound
 
 
-def _give_up(case: AccountCase, cause: str, message: str, decisions: Decisions) -> None:
+def _give_up(case: AccountCase, cause: str, message: str, exceptions: list[Undecided]) -> None:
     account_id = case.account.account_id
-    decisions.exceptions.append(Undecided(account_id=account_id, cause=cause, message=message))
+    exceptions.append(Undecided(account_id=account_id, cause=cause, message=message))
 
 
 def _fault(status: Codes, fault: Codes, a: int) -> tuple[str, str] | None:
@@ -162,7 +199,7 @@ def _fault(status: Codes, fault: Codes, a: int) -> tuple[str, str] | None:
     return None
 
 
-def _look_at(proposal: Proposal, answer: Solutions, a: int, decisions: Decisions) -> None:
+def _look_at(proposal: Proposal, answer: Solutions, a: int, exceptions: list[Undecided]) -> None:
     """A relaxed limit is a proposal with something to look at."""
     if int(answer.status[a]) != Status.RELAXED:
         return
@@ -174,4 +211,4 @@ def _look_at(proposal: Proposal, answer: Solutions, a: int, decisions: Decisions
         parts.append(f"names stay {answer.limit_relaxation[a]:.2%} of the account outside their limits")
     cause = "cash_band" if answer.cash_relaxation[a] != 0.0 else "name_limit"
     message = f"Not every limit can be met: {' and '.join(parts) or 'a group bound is broken'}."
-    decisions.exceptions.append(Undecided(account_id=proposal.account_id, cause=cause, message=message))
+    exceptions.append(Undecided(account_id=proposal.account_id, cause=cause, message=message))

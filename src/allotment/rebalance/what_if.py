@@ -24,7 +24,7 @@ from allotment.optimize.solution import Solutions
 from allotment.optimize.solve import solve_batch, solve_one
 from allotment.rebalance.case import AccountCase, CostPolicy, prepare
 from allotment.rebalance.decide import Versions
-from allotment.rebalance.household import decide, market_arrays
+from allotment.rebalance.household import Outcome, Undecided, market_arrays, outcomes
 from allotment.rebalance.joint import Joint
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -54,14 +54,24 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """One account's proposal, what there is to look at in it, and where its solve ended."""
+    """What was decided of one account, what there is to look at in it, and where its solve ended."""
 
-    proposal: Proposal
+    outcome: Outcome
     remarks: tuple[str, ...]
     multipliers: Floats  # (k+1,) factor prices, then the cash price
     # Net short- and long-term gain, fractions of value, where it is taxed by its taxpayer's year; None
     # where it is taxed lot by lot.
     netted: tuple[float, float] | None
+
+    @property
+    def figures(self) -> Proposal:
+        """The proposal without its reasons: known at once."""
+        return self.outcome.figures
+
+    @property
+    def proposal(self) -> Proposal:
+        """The proposal with its reasons, which are weighed when they are asked for."""
+        return self.outcome.proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +157,13 @@ def decide_alone(
         ends.append((multipliers, realised(problems, answer.sold) if by_year else None))
         return answer
 
-    made = decide([case], market, costs, versions, year.copy(), solve, expected)
-    remarks = tuple(one.message for one in made.exceptions)
-    if not made.proposals:
+    exceptions: list[Undecided] = []
+    made = list(outcomes([case], market, costs, versions, year.copy(), solve, exceptions, expected))
+    remarks = tuple(one.message for one in exceptions)
+    if not made:
         raise DataError(" ".join(remarks))
     multipliers, netted = ends[-1]
-    return Decided(proposal=made.proposals[0], remarks=remarks, multipliers=multipliers, netted=netted)
+    return Decided(outcome=made[0], remarks=remarks, multipliers=multipliers, netted=netted)
 
 
 def what_if(
@@ -198,7 +209,7 @@ def account_frontier(
 
 def compare(found: WhatIf) -> tuple[Line, ...]:
     """What a person compares: risk, tax, cost, trades and the proven gap, before and after."""
-    one, other = found.before.proposal, found.after.proposal
+    one, other = found.before.figures, found.after.figures
 
     def line(name: str, unit: str, figure: str, per: float = 1.0) -> Line:
         return Line(
