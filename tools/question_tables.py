@@ -13,9 +13,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "how-to"
 ASKED = {
-    "again": "again, about an account asked about before",
-    "first": "first, about an account: its household's books are read and folded, and it is decided twice",
-    "all": "all",
+    "first": "first, about an account that the session was opened with",
+    "again": "again, about the same account",
+    "all": "both",
+    "mandate": "after a new version of its mandate was stored: decided as it stands, too",
+    "unopened": "first, about another account: its household's books are read and folded as well",
 }
 PROFILES = {"A": "smallest trade 1 bp, no charges", "B": "charges, 11 sector rows, cash band"}
 
@@ -35,6 +37,8 @@ def what_if_table(result: dict[str, Any]) -> str:
     gaps = f"{bench['gap_bps_median']:.3f} bp in the median, {bench['gap_bps_p99']:.2f} bp in 99 of 100"
     trades = f"{bench['trades_median']:.0f} trades in the median"
     lines += ["", f"{bench['requests']} questions; proven gap {gaps}; {trades}."]
+    opening = f"{bench['opening_seconds']:.1f} s, and {bench['opening_account_ms']:.0f} ms"
+    lines.append(f"Opening the session took {opening} for each account that it was opened with.")
     return "\n".join(lines) + "\n"
 
 

@@ -44,6 +44,14 @@ def test_an_answer_is_a_frame_of_figures_and_one_of_trades(desk) -> None:
     assert answer.after.asof == desk.asof
 
 
+def test_accounts_that_a_desk_is_opened_with_must_be_there(desk, settings) -> None:
+    desk.open("A000003")
+    with allotment.Desk("demo", home=settings.home, accounts=["A000002"]) as opened:
+        assert opened.what_if("A000002").after.status == desk.what_if("A000002").after.status
+    with pytest.raises(UsageError, match="no account"):
+        allotment.Desk("demo", home=settings.home, accounts=["NOPE"])
+
+
 def test_nothing_to_trade_is_an_empty_frame(desk) -> None:
     answer = desk.what_if("A000002", trade_usd_min=1e9, cash_weight_min=0.0, mode="invest_cash")
     assert len(answer.trades) == 0

@@ -1,4 +1,4 @@
-"""Questions read the database as it is now, store nothing, and answer what a run would."""
+"""Questions count what the database has now, store nothing, and answer what a run would."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from allotment.jobs.book_run import RunRequest, rebalance_book
 from allotment.jobs.what_if import WhatIfSession
 from allotment.ledger.events import EventKind
 from allotment.ledger.write import take
+from allotment.rebalance.explain import explain
 from allotment.rebalance.what_if import Change
-from allotment.store import book_tables, event_tables, proposal_tables
+from allotment.store import book_tables, event_tables, market_tables, proposal_tables
+from allotment.store.database import Store
 
 CODE = "A000003"
 
@@ -84,8 +86,9 @@ def test_unasked_books_are_let_go(sample_firm, monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_cannot_be_asked_is_told(sample_firm, sample_book) -> None:
     session = WhatIfSession(sample_firm)
-    with pytest.raises(UsageError, match="no account"):
-        session.ask("NOPE", Change())
+    for asked in (session.open, lambda code: session.ask(code, Change())):
+        with pytest.raises(UsageError, match="no account"):
+            asked("NOPE")
     new = replace(sample_book.accounts[2], account_id=13, code="NEW")
     book_tables.save_accounts(sample_firm, [new])
     with pytest.raises(DataError, match="no mandate"):
@@ -105,3 +108,61 @@ def test_a_frontier_is_the_accounts_and_stores_nothing(sample_firm) -> None:
     assert drawn.hold_tracking_error == pytest.approx(proposal.tracking_error_before, rel=1e-9)
     closer = session.frontier(CODE, Change(risk_price=500.0), points=3).frontier
     assert closer.risk_price[1] == 500.0
+
+
+def test_what_another_program_changes_counts_in_the_next_question(
+    sample_firm, sample_book, sample_market, settings
+) -> None:
+    """A session that has kept everything answers what a new one does."""
+    session = WhatIfSession(sample_firm, accounts=[CODE])
+    account = book_tables.find_account(sample_firm, CODE)
+    taxpayer = next(one for one in sample_book.taxpayers if one.taxpayer_id == account.taxpayer_id)
+    close = sample_market.prices.close_micros.copy()
+    close[-1] = close[-1] * 101 // 100
+    dearer = replace(sample_market.prices, close_micros=close)
+    with (
+        Store.open(settings) as store,
+        store.firm("sample") as other,
+        store.market("market_sample") as writer,
+    ):
+        mandate = session.known(CODE).case.mandate
+        changes = {
+            "mandate": lambda: book_tables.save_mandates(
+                other, [replace(mandate, version=mandate.version + 1, risk_price=300.0)]
+            ),
+            "rates": lambda: book_tables.save_taxpayers(other, [replace(taxpayer, long_rate=0.01)]),
+            "deposit": lambda: _deposit(other, CODE, 12_345_00),
+            "prices": lambda: market_tables.save_prices(writer, dearer),
+        }
+        before = session.ask(CODE, Change()).before.figures.inputs_hash
+        for what, make in changes.items():
+            assert session.ask(CODE, Change()).before.figures.inputs_hash == before, what
+            make()
+            kept, fresh = session.ask(CODE, Change()), WhatIfSession(other).ask(CODE, Change())
+            for mine, new in ((kept.before, fresh.before), (kept.after, fresh.after)):
+                assert mine.figures.inputs_hash == new.figures.inputs_hash, what
+                assert mine.figures.decision_hash == new.figures.decision_hash, what
+            assert kept.before.figures.inputs_hash != before, what
+            before = kept.before.figures.inputs_hash
+
+
+def test_an_account_opened_is_not_read_again(sample_firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = WhatIfSession(sample_firm).ask(CODE, Change(risk_price=150.0))
+    session = WhatIfSession(sample_firm, accounts=[CODE])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("allotment.jobs.what_if.book_tables.load_around", refuse)
+    monkeypatch.setattr("allotment.jobs.what_if.decide_alone", refuse)
+    found = session.ask(CODE, Change(risk_price=150.0))
+    assert found.after.proposal.decision_hash == fresh.after.proposal.decision_hash
+    assert found.before.proposal.decision_hash == fresh.before.proposal.decision_hash
+
+
+def test_figures_are_the_proposals_without_its_reasons(sample_firm) -> None:
+    after = WhatIfSession(sample_firm).ask(CODE, Change(risk_price=150.0)).after
+    assert len(after.figures.reasons.security_id) == 0 == len(after.figures.untraded.security_id)
+    assert len(after.proposal.reasons.security_id) == len(np.unique(after.proposal.trades.security_id)) > 0
+    told = replace(after.figures, reasons=after.proposal.reasons, untraded=after.proposal.untraded)
+    assert explain(told) == explain(after.proposal)

@@ -6,9 +6,9 @@ from allotment.jobs.what_if_bench import bench
 
 
 def test_first_and_later_questions_are_told_apart() -> None:
-    told = bench(accounts=12, asked=3, questions=4)
+    told = bench(accounts=20, asked=3, questions=4)
     assert told["requests"] == 12
-    for block in ("all", "first", "again"):
+    for block in ("all", "first", "again", "mandate", "unopened"):
         figures = told[block]
         assert 0.0 < figures["p50_ms"] <= figures["p95_ms"]
         assert 0.0 < figures["cpu_p50_ms"] <= figures["cpu_p95_ms"]

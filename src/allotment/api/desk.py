@@ -29,23 +29,36 @@ class Desk:
     Use it as a context manager, or `close` it. It is for one thread.
 
     firm: default the one used last. home: the data folder. asof: default the last session with prices.
+    accounts: codes of those that will be asked about, opened at once (`open`).
     """
 
-    def __init__(self, firm: str = "", *, home: str | Path | None = None, asof: date | None = None) -> None:
-        self._open = ExitStack()
+    def __init__(
+        self,
+        firm: str = "",
+        *,
+        home: str | Path | None = None,
+        asof: date | None = None,
+        accounts: Sequence[str] = (),
+    ) -> None:
+        self._opened = ExitStack()
         loaded = settings.load({"home": Path(home)} if home is not None else {})
         try:
-            store = self._open.enter_context(Store.open(loaded))
-            self._firm = self._open.enter_context(store.firm(firm))
-            self._session = WhatIfSession(self._firm, asof)
+            store = self._opened.enter_context(Store.open(loaded))
+            self._firm = self._opened.enter_context(store.firm(firm))
+            self._session = WhatIfSession(self._firm, asof, accounts=accounts)
         except BaseException:
-            self._open.close()
+            self._opened.close()
             raise
 
     @property
     def asof(self) -> date:
         """The day of its prices."""
         return self._session.market.asof
+
+    def open(self, account: str) -> None:
+        """Read an account's books and decide it as it stands, so that the first question about it is
+        answered as fast as the next ones."""
+        self._session.open(account)
 
     def what_if(self, account: str, **changes: Any) -> WhatIfAnswer:
         """What would be proposed for an account if it were otherwise; see `allotment.what_if`."""
@@ -60,7 +73,7 @@ class Desk:
 
     def close(self) -> None:
         """Close its connections; the database goes on running."""
-        self._open.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
