@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -15,7 +15,10 @@ from allotment.errors import UsageError
 
 if TYPE_CHECKING:
     from allotment.jobs.frontier import AccountFrontier
-    from allotment.rebalance.what_if import Change
+    from allotment.optimize.modes import Purpose
+    from allotment.rebalance.explain import Explanation
+    from allotment.rebalance.what_if import Change, WhatIf
+    from allotment.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day, YYYY-MM-DD.")]
@@ -64,11 +67,7 @@ def what_if(
     Before and after side by side, both certified; nothing is stored. Ends with 3 when a limit could
     not be met.
     """
-    from allotment.cli.told import figures, in_words
-    from allotment.jobs.what_if import WhatIfSession
-    from allotment.rebalance.explain import explain
-    from allotment.rebalance.what_if import Change, compare
-    from allotment.store.database import Store
+    from allotment.rebalance.what_if import Change
 
     change = Change(
         exclude=tuple(exclude or ()),
@@ -85,34 +84,9 @@ def what_if(
         cash_usd=deposit - withdraw,
         purpose=purpose(mode, amount, years_left),
     )
-    with Store.open(context.obj) as store, store.firm() as firm:
-        session = WhatIfSession(firm, asof.date() if asof else None)
-        found = session.ask(account, change)
-        codes = {one.security_id: one.code for one in session.market.securities}
-        told = explain(found.after.proposal, session.market.model.factor_names)
-    lines, after = compare(found), found.after
-    facts = {
-        "account": account,
-        "asof": after.proposal.asof,
-        "change": _asked(change),
-        "figures": {line.name: asdict(line) for line in lines},
-        "remarks": after.remarks,
-        "before": figures(found.before.figures),
-        "after": figures(after.proposal),
-        **in_words(told, codes),
-    }
-
-    def show_it() -> None:
-        from allotment.cli import show
-
-        show.comparison(f"{account}, {_in_words(change) or 'nothing changed'}", lines)
-        for remark in after.remarks:
-            output.console.print(f"! {remark}", style="yellow", markup=False)
-        output.console.print()
-        show.explanation(after.proposal, told, codes, rows)
-
-    output.emit(facts, as_json=as_json, show=show_it)
-    if after.remarks:
+    answer = _ask(context.obj, account, change, asof.date() if asof else None)
+    output.emit(_facts(answer), as_json=as_json, show=lambda: _show(answer, rows))
+    if answer.found.after.remarks:
         raise typer.Exit(3)
 
 
@@ -147,13 +121,7 @@ def frontier(
     if problem is not None:
         found = folder_frontier(problem, points, aim)
     else:
-        from allotment.jobs.what_if import WhatIfSession
-        from allotment.rebalance.what_if import Change
-        from allotment.store.database import Store
-
-        with Store.open(context.obj) as store, store.firm() as firm:
-            session = WhatIfSession(firm, asof.date() if asof else None)
-            found = session.frontier(account, Change(purpose=aim), points)
+        found = _account_frontier(context.obj, account, points, aim, asof.date() if asof else None)
     if out is not None:
         _write(found, out)
     drawn = table(found.frontier, found.value_usd)
@@ -178,6 +146,72 @@ def frontier(
             output.console.print(f"Written to {out}/", style="dim", markup=False)
 
     output.emit(facts, as_json=as_json, show=show_it)
+
+
+def _account_frontier(
+    settings: Settings, account: str, points: int, aim: Purpose | None, asof: date | None
+) -> AccountFrontier:
+    from allotment.jobs.what_if import WhatIfSession
+    from allotment.rebalance.what_if import Change
+    from allotment.store.database import Store
+
+    with Store.open(settings) as store, store.firm() as firm:
+        return WhatIfSession(firm, asof).frontier(account, Change(purpose=aim), points)
+
+
+class _Answer(NamedTuple):
+    """What was asked, and what is told of it."""
+
+    account: str
+    change: Change
+    found: WhatIf
+    told: Explanation  # of the account after the change
+    codes: dict[int, str]  # security id -> code
+
+
+def _ask(settings: Settings, account: str, change: Change, asof: date | None) -> _Answer:
+    from allotment.jobs.what_if import WhatIfSession
+    from allotment.rebalance.explain import explain
+    from allotment.store.database import Store
+
+    with Store.open(settings) as store, store.firm() as firm:
+        session = WhatIfSession(firm, asof)
+        found = session.ask(account, change)
+        codes = {one.security_id: one.code for one in session.market.securities}
+        told = explain(found.after.proposal, session.market.model.factor_names)
+    return _Answer(account, change, found, told, codes)
+
+
+def _facts(answer: _Answer) -> dict[str, Any]:
+    """The answer for a program."""
+    from allotment.cli.told import figures, in_words
+    from allotment.rebalance.what_if import compare
+
+    before, after = answer.found.before, answer.found.after
+    return {
+        "account": answer.account,
+        "asof": after.figures.asof,
+        "change": _asked(answer.change),
+        "figures": {line.name: asdict(line) for line in compare(answer.found)},
+        "remarks": after.remarks,
+        "before": figures(before.figures),
+        "after": figures(after.figures),
+        **in_words(answer.told, answer.codes),
+    }
+
+
+def _show(answer: _Answer, rows: int) -> None:
+    """The answer for a person, with at most so many trades."""
+    from allotment.cli import show
+    from allotment.rebalance.what_if import compare
+
+    after = answer.found.after
+    heading = f"{answer.account}, {_in_words(answer.change) or 'nothing changed'}"
+    show.comparison(heading, compare(answer.found))
+    for remark in after.remarks:
+        output.console.print(f"! {remark}", style="yellow", markup=False)
+    output.console.print()
+    show.explanation(after.proposal, answer.told, answer.codes, rows)
 
 
 def _tilt(word: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
@@ -130,7 +130,8 @@ class WhatIfSession:
         kept = self._known.get(code)
         if kept is not None and kept.standing == standing:
             return kept
-        return _keep(self._known, code, self._read(code, standing))
+        known = self._with_mandate(kept, standing) if kept is not None else None
+        return _keep(self._known, code, known or self._read(code, standing))
 
     def _look_again(self, stands: MarketStanding) -> None:
         """Read the day's market anew; nothing that was made from the old one is kept."""
@@ -138,6 +139,15 @@ class WhatIfSession:
         self._market_stood = stands
         for kept in (self._books, self._known, self._before):
             kept.clear()
+
+    def _with_mandate(self, kept: Known, standing: Standing) -> Known | None:
+        """The account with the mandate that is in force now; None where more than mandates has changed."""
+        if kept.standing != standing._replace(mandates=kept.standing.mandates):
+            return None
+        mandate = book_tables.mandate_in_force(self.firm, kept.case.account.account_id, self.market.asof)
+        if mandate is None:
+            return None
+        return replace(kept, case=replace(kept.case, mandate=mandate), standing=standing)
 
     def _read(self, code: str, standing: Standing) -> Known:
         around = book_tables.load_around(self.firm, code, self.market.asof)

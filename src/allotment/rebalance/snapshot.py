@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _BOND_VOLATILITY = 0.06  # a year: about that of an aggregate index of six years
 _SPREAD_BPS_AT_100M = 1.5  # half-spread of a name that trades $100m a day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MarketSnapshot:
     """Prices, risk and benchmarks of N securities on one day. Rows are ascending by security id."""
 
@@ -40,7 +41,7 @@ class MarketSnapshot:
     benchmarks: Mapping[str, Floats]  # index code -> (N,) weights that sum to one
     digest: str  # SHA-256 of everything above
 
-    @property
+    @cached_property
     def is_carried(self) -> Bools:
         """True for what is held and never traded, (N,)."""
         return np.array([security.is_carried for security in self.securities], np.bool_)

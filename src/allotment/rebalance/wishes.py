@@ -71,9 +71,9 @@ def _benchmark(mandate: Mandate, market: MarketSnapshot) -> Floats:
 
 def _screened(mandate: Mandate, market: MarketSnapshot) -> Bools:
     sectors, industries = set(mandate.excluded_sectors), set(mandate.excluded_industries)
-    screened = np.array(
-        [s.sector in sectors or s.industry in industries for s in market.securities], np.bool_
-    )
+    screened = np.zeros(len(market.securities), np.bool_)
+    if sectors or industries:
+        screened[:] = [s.sector in sectors or s.industry in industries for s in market.securities]
     for flag in mandate.excluded_flags:
         screened |= market.flag(flag)
     return screened

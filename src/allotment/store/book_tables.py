@@ -163,6 +163,12 @@ def load_around(firm: FirmStore, code: str, asof: date) -> Around:
     )
 
 
+def mandate_in_force(firm: FirmStore, account_id: int, asof: date) -> Mandate | None:
+    """The account's mandate on a day; None when none is effective."""
+    row = firm.connection().execute(_MANDATES, [asof, [account_id]]).fetchone()
+    return None if row is None else _mandate(*row)
+
+
 def find_account(firm: FirmStore, code: str) -> Account:
     """The account of a code. Raises UsageError when there is none, naming the nearest codes."""
     found = firm.rows(Account, _ACCOUNT, [code])
