@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from allotment.optimize import Fault, Market, Problems, SolveOptions, Status, join, solve_batch, solve_one
 from allotment.optimize.checker import judge
 from allotment.optimize.problem import ROW_COLUMNS, make_problems
+from allotment.optimize.reasons import reasons_of
 from allotment.optimize.synthetic import (
     PROFILE_A,
     PROFILE_B,
@@ -199,3 +202,23 @@ def test_a_loss_in_one_share_class_bars_buying_the_other() -> None:
     assert apart.bought[1] > 0.0
     assert not (together.sold[0] > 0.0 and together.bought[1] > 0.0)
     assert together.objective[0] > apart.objective[0]
+
+
+def test_what_a_thread_solved_before_is_in_no_answer() -> None:
+    """Its workspace is kept: larger and smaller problems, with reasons weighed between them."""
+
+    def answer(seed: int) -> tuple[np.ndarray, ...]:
+        rng = np.random.default_rng(seed)
+        market, problem = tangled_problem(rng, int(rng.integers(2, 30)), whole_shares=bool(seed % 2))
+        found = solve_one(market, problem)
+        told = reasons_of(market, problem, found, 0)
+        weighed = () if told is None else (*told.alternatives, *told.why_not)
+        return (*found, *weighed)
+
+    seeds = np.random.default_rng(3).integers(0, 10**6, 30).tolist()
+    kept = [answer(seed) for seed in seeds]
+    for seed, mine in zip(seeds, kept, strict=True):
+        with ThreadPoolExecutor(1) as pool:  # a thread that has solved nothing
+            fresh = pool.submit(answer, seed).result()
+        for one, other in zip(mine, fresh, strict=True):
+            assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
