@@ -82,6 +82,9 @@ def test_unasked_books_are_let_go(sample_firm, monkeypatch: pytest.MonkeyPatch) 
     answers = [session.ask(code, Change()).before.proposal.decision_hash for code in codes[:4]]
     assert session.n_kept <= 2
     assert [session.ask(code, Change()).before.proposal.decision_hash for code in codes[:4]] == answers
+    for code in codes:
+        session.open(code)
+    assert session.n_kept > 2  # what was opened is kept
 
 
 def test_what_cannot_be_asked_is_told(sample_firm, sample_book) -> None:

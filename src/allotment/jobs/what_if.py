@@ -86,6 +86,7 @@ class WhatIfSession:
         self._books: OrderedDict[int, _Books] = OrderedDict()
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._before: OrderedDict[str, tuple[Known, Decided]] = OrderedDict()
+        self._opened: set[str] = set()
         for code in accounts:
             self.open(code)
 
@@ -97,8 +98,10 @@ class WhatIfSession:
     def open(self, code: str) -> None:
         """Read the books of an account's household and decide the account as it stands.
 
-        The first question about it need not do so then. Raises as `ask` does.
+        The first question about it need not do so then. For each account opened one more is kept.
+        Raises as `ask` does.
         """
+        self._opened.add(code)
         self._decided(self.known(code))
 
     def ask(self, code: str, change: Change) -> WhatIf:
@@ -131,7 +134,7 @@ class WhatIfSession:
         if kept is not None and kept.standing == standing:
             return kept
         known = self._with_mandate(kept, standing) if kept is not None else None
-        return _keep(self._known, code, known or self._read(code, standing))
+        return self._keep(self._known, code, known or self._read(code, standing))
 
     def _look_again(self, stands: MarketStanding) -> None:
         """Read the day's market anew; nothing that was made from the old one is kept."""
@@ -182,7 +185,7 @@ class WhatIfSession:
         )
         state = fold(events, table, self.market.groups)
         made = _Books(until_seq=until_seq, members=members, events=events, state=state)
-        return _keep(self._books, household_id, made)
+        return self._keep(self._books, household_id, made)
 
     def _decided(self, known: Known) -> Decided:
         """How the account is decided as it stands, kept while nothing about it changes."""
@@ -191,13 +194,12 @@ class WhatIfSession:
         if kept is not None and kept[0] is known:
             return kept[1]
         made = decide_alone(known.case, self.market, self._costs, self._versions, known.year)
-        return _keep(self._before, code, (known, made))[1]
+        return self._keep(self._before, code, (known, made))[1]
 
-
-def _keep(kept: OrderedDict[_Key, _Made], key: _Key, made: _Made) -> _Made:
-    """Remember the newest, forget the oldest."""
-    kept[key] = made
-    kept.move_to_end(key)
-    while len(kept) > _HOUSEHOLDS_KEPT:
-        kept.popitem(last=False)
-    return made
+    def _keep(self, kept: OrderedDict[_Key, _Made], key: _Key, made: _Made) -> _Made:
+        """Remember the newest, forget the oldest."""
+        kept[key] = made
+        kept.move_to_end(key)
+        while len(kept) > _HOUSEHOLDS_KEPT + len(self._opened):
+            kept.popitem(last=False)
+        return made
