@@ -135,3 +135,25 @@ def test_a_household_that_is_not_there(run: Run) -> None:
     done = run("household", "show", "H7")
     assert "there is no household or account 'H7'" in str(done.exception)
     assert "H1" in str(done.exception)
+
+
+def test_what_destroys_a_loss_says_so(run: Run, tmp_path: Path) -> None:
+    """The purchase is put right: fewer shares, then more. Only what is lost anew is announced."""
+    facts = asked(run, "show", "own", "--on", "2025-06-16")
+    (lost,) = facts["permanent_losses"]
+    event = str(lost["purchase_event"])
+    fewer = run("ledger", "correct", event, "--quantity", "10", "--amount", "60", "--reason", "typing error")
+    assert "1 sale(s) changed" in fewer.stdout
+    assert "gone for good" not in fewer.stdout
+    again = str(json.loads(run("ledger", "events", "ira", "--json").stdout)["events"][-1]["event"])
+    words = ("ledger", "correct", again, "--quantity", "40", "--amount", "240", "--reason", "none")
+    told = [line for line in run(*words).stdout.splitlines() if "gone for good" in line]
+    assert [line.partition(";")[0] for line in told] == [
+        "gone for good on 2025-06-09: $120.00 of what own lost on OAK (sold 2025-06-02), "
+        "by the 30 shares that ira bought"
+    ]
+    more = tmp_path / "outside_transactions.csv"
+    more.write_text("account,id,date,kind,security,quantity,amount\nira,late,2025-06-12,buy,OAK,5,30\n")
+    done = run("import", str(more), "--asof", "2025-06-30")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("gone for good")]
+    assert line.startswith("gone for good on 2025-06-12: $20.00 of what own lost on OAK")

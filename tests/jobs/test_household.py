@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from allotment.book.expected import Coming, Expected, YearPage
-from allotment.book.household import Management
+from allotment.book.household import Account, Management
 from allotment.errors import UsageError
 from allotment.jobs.book_run import RunRequest, rebalance_book
 from allotment.jobs.household import HouseholdView, view_household
 from allotment.jobs.importing import FileOutcome, FileState, ImportRequest, import_files
 from allotment.jobs.posting import post
 from allotment.jobs.verification import verify
-from allotment.ledger.events import EventKind
-from allotment.ledger.write import EventWriter
+from allotment.ledger.events import EventKind, Events
+from allotment.ledger.write import UNBOOKED, EventWriter
 from allotment.settings import Settings
 from allotment.store import book_tables, event_tables, expected_tables, proposal_tables
 from allotment.store.database import Store
@@ -266,3 +266,38 @@ def test_a_page_is_part_of_what_a_run_decides_from(sample_firm: FirmStore) -> No
         "SELECT count(DISTINCT inputs_hash) FROM run WHERE run_id = ANY(%s)", [[first.run_id, second.run_id]]
     )
     assert hashes.fetchone() == (2,)
+
+
+def test_a_posting_announces_the_losses_that_it_destroys(office: Office) -> None:
+    """Once, when it does so: by a purchase, by a link that comes late, by a reversal that frees a loss."""
+    brought = office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,A,40,800\n")
+    summary, line = brought.note.split("\n")
+    assert summary == "1 sale(s) of 2025 changed, gain +$400.00"
+    assert line == (
+        "gone for good on 2025-06-09: $400.00 of what own lost on A (sold 2025-06-02), by the 40 shares "
+        "that ira bought; "
+        "26 U.S.C. §1091(a); Rev. Rul. 2008-5: the purchase by an IRA adds to no basis"
+    )
+    with office.firm() as firm:
+        own = book_tables.find_account(firm, "own")
+        assert len(post(firm, bought(own, date(2025, 6, 20), 10), source="more", advance=quiet).lost) == 0
+        ira = book_tables.find_account(firm, "ira")
+        lost = post(firm, bought(ira, date(2025, 6, 10), 5), source="again", advance=quiet).lost
+        assert (lost.amount_cents.tolist(), lost.quantity_nano.tolist()) == ([50_00], [5 * 10**9])
+        assert [one.astype(str) for one in lost.day] == ["2025-06-10"]
+        link = EventWriter()
+        link.write(EventKind.ACCOUNT_LINKED, ira.household_id, ira.account_id, date(2025, 7, 1))
+        freed = post(firm, link.events(), source="link", advance=quiet)
+        assert len(freed.lost) == 0
+        number = event_tables.last_sequence(firm)
+        back = EventWriter(first_seq=number + 1)
+        back.write(EventKind.REVERSAL, ira.household_id, ira.account_id, date(2025, 7, 1), reverses=number)
+        lost = post(firm, back.events(), source="unlink", advance=quiet).lost
+        assert lost.amount_cents.tolist() == [400_00, 50_00]
+        assert post(firm, back.events(), source="unlink", advance=quiet).lost.amount_cents.tolist() == []
+
+
+def bought(account: Account, day: date, shares: int) -> Events:
+    book = EventWriter(first_seq=UNBOOKED)
+    book.buy((account.household_id, account.account_id), day, 1, shares, shares * 20)
+    return book.events()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from allotment.cli.ledger_shown import losses
 from allotment.cli.output import console
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, format_scaled
 
@@ -188,6 +189,8 @@ def raised(one: RaisedDifference, names: Names) -> dict[str, Any]:
 
 def posted(report: PostedActions, names: Names) -> dict[str, Any]:
     """What a posting came to."""
+    from allotment.jobs.losses_told import loss_facts
+
     changes = report.posted.changes
     return {
         "rows": report.n_rows,
@@ -211,6 +214,7 @@ def posted(report: PostedActions, names: Names) -> dict[str, Any]:
         "filed_years_changed": [
             {"taxpayer": names.taxpayers[taxpayer], "year": year} for taxpayer, year in report.posted.filed
         ],
+        "permanent_losses": loss_facts(report.posted.lost, names.accounts, names.securities),
     }
 
 
@@ -330,6 +334,7 @@ def show_posted(report: PostedActions, names: Names, what: str) -> None:
     for row in facts["filed_years_changed"]:
         said = f"! {row['taxpayer']}'s return of {row['year']} is filed and its figures changed: look at it"
         console.print(said, style="yellow", markup=False)
+    losses(facts["permanent_losses"])
 
 
 def _show_contradictions(found: Sequence[Contradiction], names: Names) -> None:

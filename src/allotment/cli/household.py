@@ -244,24 +244,9 @@ def _key(due: Any, i: int) -> tuple[int, ...]:
 
 
 def _permanent(view: HouseholdView) -> list[dict[str, Any]]:
-    from allotment.ledger.permanent import LossRule
+    from allotment.jobs.losses_told import loss_facts
 
-    lost = view.permanent
-    return [
-        {
-            "day": _day(lost.day[i]),
-            "account": view.account_code(int(lost.account_id[i])),
-            "security": view.codes.get(int(lost.security_id[i]), str(lost.security_id[i])),
-            "sold": _day(lost.sold[i]),
-            "sale_event": int(lost.sale_event[i]),
-            "buyer": view.account_code(int(lost.buyer_account_id[i])),
-            "purchase_event": int(lost.purchase_event[i]),
-            "shares": _shares(lost.quantity_nano[i]),
-            "lost_usd": _usd(lost.amount_cents[i]),
-            "rule": LossRule(int(lost.rule[i])).citation,
-        }
-        for i in range(len(lost))
-    ]
+    return loss_facts(view.permanent, {one.account_id: one.code for one in view.accounts}, view.codes)
 
 
 def _picked(rows: Sequence[dict[str, Any]], needs: str, columns: Sequence[str]) -> list[dict[str, Any]]:

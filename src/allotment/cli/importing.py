@@ -75,11 +75,18 @@ def _show(report: ImportReport) -> None:
     table.add_column("rows", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("")
+    told: list[str] = []
     for file in report.files:
         state = f"{len(file.mistakes)} mistake(s), nothing loaded" if file.mistakes else file.state.value
-        note = f"{state}: {file.note}" if file.note else state
+        summary, *lines = file.note.split("\n")
+        told += lines
+        note = f"{state}: {summary}" if summary else state
         table.add_row(file.file, file.kind or "?", f"{file.n_rows:,}", f"{file.seconds:.1f}", note)
     output.console.print(table)
+    for line in told[:_SHOWN]:
+        output.console.print(line, style="bold yellow", markup=False, highlight=False, soft_wrap=True)
+    if len(told) > _SHOWN:
+        output.console.print(f"… and {len(told) - _SHOWN:,} more; --json lists them.", style="yellow")
 
 
 def _show_mistakes(file: FileOutcome) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
@@ -165,6 +165,7 @@ def verification(found: Verification) -> None:
 
 def posted(firm: FirmStore, came: Posted) -> dict[str, Any]:
     """What a posting changed, with codes in place of numbers."""
+    from allotment.jobs.losses_told import loss_facts
     from allotment.store import book_tables, market_tables
 
     changes = came.changes
@@ -189,6 +190,7 @@ def posted(firm: FirmStore, came: Posted) -> dict[str, Any]:
             for i in range(len(changes))
         ],
         "filed_years": [{"taxpayer": taxpayers[one], "year": year} for one, year in came.filed],
+        "permanent_losses": loss_facts(came.lost, accounts, codes),
     }
 
 
@@ -203,6 +205,17 @@ def changes(told: Mapping[str, Any]) -> None:
             f"The return of {one['taxpayer']} for {one['year']} is filed: an amended return may be due.",
             style="bold yellow",
         )
+    losses(told["permanent_losses"])
+
+
+def losses(lost: Sequence[Mapping[str, Any]]) -> None:
+    """Losses that a posting destroyed, one a line."""
+    from allotment.jobs.losses_told import loss_line
+
+    for one in lost[:_CHANGES]:
+        console.print(loss_line(one), style="bold yellow", markup=False, highlight=False, soft_wrap=True)
+    if len(lost) > _CHANGES:
+        console.print(f"… and {len(lost) - _CHANGES:,} more losses gone for good; --json lists them.")
 
 
 def proof(told: Mapping[str, Any]) -> None:

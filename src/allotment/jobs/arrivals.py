@@ -17,11 +17,12 @@ from allotment.feeds import arrival_files, opening_files
 from allotment.feeds.arrival_files import NamedArrival
 from allotment.feeds.references import Known
 from allotment.feeds.table import Table
+from allotment.jobs.losses_told import loss_facts, loss_line
 from allotment.jobs.posting import Posted, post
 from allotment.ledger.changes import ChangedSales
 from allotment.ledger.corrections import InForce, in_force
 from allotment.ledger.late_basis import correct_basis
-from allotment.store import arrival_tables, book_tables, event_tables
+from allotment.store import arrival_tables, book_tables, event_tables, market_tables
 from allotment.store.session import FirmStore
 from allotment.units import CENTS_PER_USD, format_scaled
 
@@ -56,7 +57,7 @@ def book_transfers(firm: FirmStore, table: Table, known: Known, asof: date, adva
     parts = [f"{posted.n_new} transfer(s)"]
     if waits:
         parts.append(f"{waits} lot(s) wait for their basis")
-    return "; ".join([*parts, *_told(firm, posted)])
+    return told(firm, posted, *parts)
 
 
 def book_late_basis(firm: FirmStore, table: Table, known: Known, sha256: str, advance: Advance) -> str:
@@ -69,7 +70,7 @@ def book_late_basis(firm: FirmStore, table: Table, known: Known, sha256: str, ad
     corrections = correct_basis(standing, late)
     posted = post(firm, corrections, source=f"late basis {sha256}", advance=advance)
     text = f"{posted.n_new} event(s) corrected, {len(late)} lot(s)"
-    return "; ".join([text, *_told(firm, posted)])
+    return told(firm, posted, text)
 
 
 def _arrived(firm: FirmStore, standing: InForce) -> dict[tuple[int, str, str], NamedArrival]:
@@ -89,22 +90,34 @@ def _arrived(firm: FirmStore, standing: InForce) -> dict[tuple[int, str, str], N
     return found
 
 
-def _told(firm: FirmStore, posted: Posted) -> list[str]:
-    """Sales whose figures changed, by year, and years whose returns are filed."""
-    told = [
-        f"{count} sale(s) of {year} changed, gain {_signed(gain)}"
-        for year, count, gain in _by_year(posted.changes)
+def told(firm: FirmStore, posted: Posted, *parts: str) -> str:
+    """What came of a file, on one line: its own parts, sales whose figures changed, by year, and years whose
+    returns are filed; then a line for each loss that is gone for good."""
+    listed = [
+        *parts,
+        *(
+            f"{count} sale(s) of {year} changed, gain {_signed(gain)}"
+            for year, count, gain in _by_year(posted.changes)
+        ),
     ]
     codes = (
         {taxpayer.taxpayer_id: taxpayer.code for taxpayer in book_tables.load_taxpayers(firm)}
         if posted.filed
         else {}
     )
-    told += [
+    listed += [
         f"the return of {codes[taxpayer]} for {year} is filed: it may have to be amended"
         for taxpayer, year in posted.filed
     ]
-    return told
+    return "\n".join(["; ".join(listed), *_losses(firm, posted)])
+
+
+def _losses(firm: FirmStore, posted: Posted) -> list[str]:
+    if not len(posted.lost):
+        return []
+    accounts = {one.account_id: one.code for one in book_tables.load_accounts(firm)}
+    codes = {one.security_id: one.code for one in market_tables.load_securities(firm)}
+    return [loss_line(one) for one in loss_facts(posted.lost, accounts, codes)]
 
 
 def _by_year(changes: ChangedSales) -> list[tuple[int, int, int]]:

@@ -15,7 +15,7 @@ from allotment.feeds.references import Known, SecurityLookup
 from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
 from allotment.jobs import arrivals
-from allotment.jobs.posting import Books, post
+from allotment.jobs.posting import Books, Posted, post
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import concatenate, take
 from allotment.risk.exposures import NAMES as EXPOSURES
@@ -68,7 +68,7 @@ def load(
     elif kind == "late_basis":
         return arrivals.book_late_basis(firm, table, known, sha256, advance)
     elif kind in {"links", "outside_transactions", "expected"}:
-        _load_of_household(firm, table, known, asof, sha256, advance)
+        return _load_of_household(firm, table, known, asof, sha256, advance)
     else:
         arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
     return ""
@@ -76,18 +76,21 @@ def load(
 
 def _load_of_household(
     firm: FirmStore, table: Table, known: Known, asof: date, sha256: str, advance: Advance
-) -> None:
-    """Who belongs together, and what comes from outside."""
+) -> str:
+    """Who belongs together, and what comes from outside; what that changed."""
     if table.schema.kind == "links":
         events = household_files.links(table, known, event_tables.links(firm))
-        post(firm, events, source=f"links {sha256}", advance=advance)
+        posted = post(firm, events, source=f"links {sha256}", advance=advance)
     elif table.schema.kind == "expected":
         expected_tables.save_pages(firm, household_files.expected(table, known, asof))
+        return ""
     else:
-        _load_outside(firm, table, household_files.outside_transactions(table, known, asof), advance)
+        events = household_files.outside_transactions(table, known, asof)
+        posted = _load_outside(firm, table, events, advance)
+    return arrivals.told(firm, posted)
 
 
-def _load_outside(firm: FirmStore, table: Table, events: Events, advance: Advance) -> None:
+def _load_outside(firm: FirmStore, table: Table, events: Events, advance: Advance) -> Posted:
     """Post what is not booked yet; a row that contradicts the books is told by its line."""
     keys = household_files.outside_ids(table)
     households = np.unique(events.household_id)
@@ -107,7 +110,7 @@ def _load_outside(firm: FirmStore, table: Table, events: Events, advance: Advanc
                     [new[problem.event - first]], "quantity", str(problem).partition(": ")[2], remedy
                 )
         table.check()
-    post(firm, events, source=_OUTSIDE, source_ids=keys, advance=advance)
+    return post(firm, events, source=_OUTSIDE, source_ids=keys, advance=advance)
 
 
 def _load_market(market: MarketStore, table: Table) -> None:

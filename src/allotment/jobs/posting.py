@@ -15,11 +15,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from allotment.book.household import Account
+from allotment.book.household import Account, AccountKind
 from allotment.errors import DataError
 from allotment.ledger.changes import ChangedSales, changed_sales
 from allotment.ledger.events import AccountTable, Events
 from allotment.ledger.fold import BookState, fold
+from allotment.ledger.permanent import PermanentLosses, newly_lost
 from allotment.ledger.write import take
 from allotment.store import book_tables, event_tables, filed_tables, market_tables, state_tables
 from allotment.store.packed_state import PackedState, pack_state
@@ -27,6 +28,7 @@ from allotment.store.session import FirmStore
 from allotment.store.state_tables import Replaced
 from allotment.tax import RULES_VERSION
 from allotment.tax.identical import IdenticalGroups
+from allotment.units import Ints
 
 _HOUSEHOLDS_AT_ONCE = 200
 _PARTS_AHEAD = 3
@@ -53,6 +55,7 @@ class Posted:
     n_new: int  # events that were not booked before
     changes: ChangedSales  # of sales that were known before
     filed: tuple[tuple[int, int], ...]  # (taxpayer, year) whose return is filed and whose figures changed
+    lost: PermanentLosses  # losses that the posting destroyed: gone for good, and not so before
 
 
 def post(
@@ -82,11 +85,20 @@ def post(
 
         came = event_tables.append_events(firm, events, source=source, source_ids=source_ids, meanwhile=begin)
         if came.n_new == 0:
-            return Posted(n_new=0, changes=_no_changes(), filed=())
+            return _posted(firm, 0, _nothing(), 0, ahead.books)
         known_until = event_tables.last_sequence(firm) - came.n_new
         replaced = _store_derived(firm, ahead, households.tolist(), advance)
-        changes = changed_sales(replaced.before, replaced.after, known_until)
-        return Posted(n_new=came.n_new, changes=changes, filed=filed_tables.filed_among(firm, changes))
+        return _posted(firm, came.n_new, replaced, known_until, ahead.books)
+
+
+def _posted(firm: FirmStore, n_new: int, replaced: Replaced, known_until: int, books: Books) -> Posted:
+    changes = changed_sales(replaced.before.sold, replaced.after.sold, known_until)
+    return Posted(
+        n_new=n_new,
+        changes=changes,
+        filed=filed_tables.filed_among(firm, changes),
+        lost=newly_lost(replaced.before.lost, replaced.after.lost, books.ira_ids),
+    )
 
 
 def derive(firm: FirmStore, household_ids: Sequence[int], advance: Advance) -> Replaced:
@@ -108,16 +120,17 @@ def _store_derived(
         replaced.append(state_tables.write_state(firm, state, version=version, rules_version=RULES_VERSION))
         done += len(state.household_ids)
         advance("deriving lots", done, len(household_ids))
-    return Replaced(
-        before=_joined([one.before for one in replaced]), after=_joined([one.after for one in replaced])
-    )
+    if not replaced:
+        return _nothing()
+    before, after = [one.before for one in replaced], [one.after for one in replaced]
+    return Replaced(before=_joined(before), after=_joined(after))
 
 
 class _Ahead:
     """Folds parts of the households in a thread, a few parts ahead of the one that is written."""
 
     def __init__(self, firm: FirmStore) -> None:
-        self._books = Books(firm)
+        self.books = Books(firm)
         self._pool = ThreadPoolExecutor(1)
         self._waiting: deque[Future[PackedState]] = deque()
         self._left: deque[list[int]] = deque()
@@ -151,18 +164,18 @@ class _Ahead:
     def _go_on(self) -> None:
         while self._left and len(self._waiting) < _PARTS_AHEAD:
             part = self._left.popleft()
-            events = self._books.events(part) if self._at_hand is None else _of(self._at_hand, part)
-            self._waiting.append(self._pool.submit(_derived, self._books, events, part))
+            events = self.books.events(part) if self._at_hand is None else _of(self._at_hand, part)
+            self._waiting.append(self._pool.submit(_derived, self.books, events, part))
 
 
 def rebase(firm: FirmStore, advance: Advance) -> Posted:
     """Derive every household by the rules of this program; which sales that changes."""
     with firm.transaction():
-        households = Books(firm).household_ids
+        books = Books(firm)
+        households = books.household_ids
         book_tables.lock_households(firm, households)
         replaced = derive(firm, households, advance)
-        changes = changed_sales(replaced.before, replaced.after, event_tables.last_sequence(firm))
-        return Posted(n_new=0, changes=changes, filed=filed_tables.filed_among(firm, changes))
+        return _posted(firm, 0, replaced, event_tables.last_sequence(firm), books)
 
 
 def _derived(books: Books, events: Events, household_ids: Sequence[int]) -> PackedState:
@@ -198,6 +211,12 @@ class Books:
         return self._groups
 
     @property
+    def ira_ids(self) -> Ints:
+        """Accounts inside which nothing is taxed."""
+        accounts = [account for members in self._members.values() for account in members]
+        return np.array([a.account_id for a in accounts if a.kind is not AccountKind.TAXABLE], np.int64)
+
+    @property
     def household_ids(self) -> list[int]:
         """Households that have accounts, ascending."""
         return sorted(self._members)
@@ -224,21 +243,12 @@ def _refuse_stale(household_ids: list[int], versions: list[int], read_at: Mappin
 
 
 def _joined(parts: Sequence[Any]) -> Any:
-    assert parts
+    """Columns of the parts, or records of columns, one after the other."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
     record = type(parts[0])
-    return record(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(record)})
+    return record(**{f.name: _joined([getattr(part, f.name) for part in parts]) for f in fields(record)})
 
 
-def _no_changes() -> ChangedSales:
-    nothing, figures = np.zeros(0, np.int64), np.zeros((0, 7), np.int64)
-    return ChangedSales(
-        year=nothing,
-        account_id=nothing,
-        event=nothing,
-        origin_event=nothing,
-        origin_line=nothing,
-        security_id=nothing,
-        before=figures,
-        after=figures,
-        only_washed=np.zeros(0, np.bool_),
-    )
+def _nothing() -> Replaced:
+    return Replaced(before=state_tables.no_sales(), after=state_tables.no_sales())

@@ -42,6 +42,10 @@ class SoldRows:
     def __len__(self) -> int:
         return int(self.account_id.shape[0])
 
+    def take(self, rows: Ints) -> SoldRows:
+        """The rows at the given positions, in that order."""
+        return SoldRows(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRows:
@@ -60,6 +64,32 @@ class LinkRows:
 
     def __len__(self) -> int:
         return int(self.account_id.shape[0])
+
+    def take(self, rows: Ints) -> LinkRows:
+        """The rows at the given positions, in that order."""
+        return LinkRows(**{part.name: getattr(self, part.name)[rows] for part in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSales:
+    """Wash links of taxable sales whose loss goes nowhere, each beside its disposal. Shape (n,)."""
+
+    sold: SoldRows
+    links: LinkRows
+
+    def __len__(self) -> int:
+        return len(self.links)
+
+
+def lost_sales(sold: SoldRows, starts: Ints, links: LinkRows, link_starts: Ints) -> LostSales:
+    """The links among stored rows by which a loss is gone for good.
+
+    starts, link_starts: of the groups (household and year) among the rows, shape (n_groups + 1,).
+    """
+    group = np.repeat(np.arange(len(link_starts) - 1), np.diff(link_starts))
+    at = starts[:-1][group] + links.disposal_row
+    gone = np.flatnonzero((links.permanent == 1) & (sold.taxable[at] == 1))
+    return LostSales(sold=sold.take(at[gone]), links=links.take(gone))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,10 +125,14 @@ def pack_state(state: BookState) -> PackedState:
     )
 
 
-def unpack_sold(data: packed.Bytes, offsets: Ints) -> SoldRows:
-    """The rows of packed disposals, one group after the other."""
-    rows, _ = packed.unpack(data, offsets, SOLD, SoldRows)
-    return rows
+def unpack_sold(data: packed.Bytes, offsets: Ints) -> tuple[SoldRows, Ints]:
+    """The rows of packed disposals, one group after the other, and their starts (n_groups + 1,)."""
+    return packed.unpack(data, offsets, SOLD, SoldRows)
+
+
+def unpack_links(data: packed.Bytes, offsets: Ints) -> tuple[LinkRows, Ints]:
+    """The rows of packed wash links, one group after the other, and their starts (n_groups + 1,)."""
+    return packed.unpack(data, offsets, LINKS, LinkRows)
 
 
 def unpack_one(blob: bytes, layout: packed.Layout, record: type[_Record]) -> _Record:

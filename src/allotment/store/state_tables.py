@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import sql
 
-from allotment.ledger.sold import SoldRows
+from allotment.ledger.sold import LostSales, SoldRows, lost_sales
 from allotment.store import binary_copy, lot_tables, packed
 from allotment.store.lot_tables import LotView
 from allotment.store.packed_state import (
@@ -24,6 +24,7 @@ from allotment.store.packed_state import (
     PackedSales,
     PackedState,
     UnsettledRows,
+    unpack_links,
     unpack_one,
     unpack_sold,
 )
@@ -35,8 +36,16 @@ from allotment.units import Ints
 class Replaced:
     """Sales of the taxpayer's view in the household years that changed."""
 
-    before: SoldRows
-    after: SoldRows
+    before: YearSales
+    after: YearSales
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearSales:
+    """Sales of some household years, and those of them whose loss is gone for good."""
+
+    sold: SoldRows
+    lost: LostSales
 
 
 def write_state(firm: FirmStore, state: PackedState, *, version: int, rules_version: str) -> Replaced:
@@ -54,6 +63,11 @@ def write_state(firm: FirmStore, state: PackedState, *, version: int, rules_vers
         replaced = _write_sales(firm, LotView.TAXPAYER, state, version)
         _write_households(firm, state, version, rules_version)
     return replaced
+
+
+def no_sales() -> YearSales:
+    """Of no year."""
+    return _year_sales([], [])
 
 
 def load_hashes(firm: FirmStore, household_ids: Sequence[int] | Ints | None = None) -> dict[int, bytes]:
@@ -96,7 +110,7 @@ def read_household(firm: FirmStore, household_id: int) -> HouseholdState | None:
         version=version,
         cash=unpack_one(cash, CASH, CashRows),
         unsettled=unpack_one(unsettled, UNSETTLED, UnsettledRows),
-        sold={view: _unpacked(parts) for view, parts in blobs.items()},
+        sold={view: unpack_sold(*_one_buffer(parts))[0] for view, parts in blobs.items()},
         state_hash=digest,
     )
 
@@ -131,7 +145,7 @@ def _write_sales(firm: FirmStore, view: LotView, state: PackedState, version: in
     fresh = [i for i, key in enumerate(keys) if stored.get(key) != sales.hashes[i]]
     gone = sorted(stored.keys() - set(keys))
     touched = gone + [keys[i] for i in fresh if keys[i] in stored]
-    before = _read_disposals(firm, view, touched) if view is LotView.TAXPAYER else _none()
+    before = _read_sales(firm, view, touched if view is LotView.TAXPAYER else [])
     if gone:
         connection.execute(
             "DELETE FROM sold_now s USING unnest(%s::bigint[], %s::smallint[]) AS g (household_id, year) "
@@ -213,31 +227,34 @@ def _slices(column: PackedColumn, rows: Ints) -> binary_copy.Slices:
     return binary_copy.Slices(column.data, column.offsets[:-1][rows], np.diff(column.offsets)[rows])
 
 
-def _chosen(sales: PackedSales, rows: Sequence[int]) -> SoldRows:
-    return _unpacked([sales.disposals[i] for i in rows])
+def _chosen(sales: PackedSales, rows: Sequence[int]) -> YearSales:
+    return _year_sales([sales.disposals[i] for i in rows], [sales.links[i] for i in rows])
 
 
-def _read_disposals(firm: FirmStore, view: LotView, keys: Sequence[tuple[int, int]]) -> SoldRows:
+def _read_sales(firm: FirmStore, view: LotView, keys: Sequence[tuple[int, int]]) -> YearSales:
     if not keys:
-        return _none()
+        return no_sales()
     found = firm.connection().execute(
-        "SELECT s.disposals FROM sold_now s "
+        "SELECT s.disposals, s.links FROM sold_now s "
         "JOIN unnest(%s::bigint[], %s::smallint[]) AS k (household_id, year) "
         "ON (s.household_id, s.year) = (k.household_id, k.year) WHERE s.view = %s "
         "ORDER BY s.household_id, s.year",
         [[one for one, _ in keys], [year for _, year in keys], view.value],
         binary=True,
     )
-    return _unpacked([blob for (blob,) in found])
+    blobs = found.fetchall()
+    return _year_sales([disposals for disposals, _ in blobs], [links for _, links in blobs])
 
 
-def _unpacked(blobs: Sequence[bytes]) -> SoldRows:
+def _year_sales(disposals: Sequence[bytes], links: Sequence[bytes]) -> YearSales:
+    """Of the blobs of some household years."""
+    sold, starts = unpack_sold(*_one_buffer(disposals))
+    return YearSales(sold=sold, lost=lost_sales(sold, starts, *unpack_links(*_one_buffer(links))))
+
+
+def _one_buffer(blobs: Sequence[bytes]) -> tuple[packed.Bytes, Ints]:
     offsets = np.cumsum([0, *(len(blob) for blob in blobs)]).astype(np.int64)
-    return unpack_sold(np.frombuffer(b"".join(blobs), np.uint8), offsets)
-
-
-def _none() -> SoldRows:
-    return _unpacked([])
+    return np.frombuffer(b"".join(blobs), np.uint8), offsets
 
 
 # ── comparing ────────────────────────────────────────────────────────────────────────────────
