@@ -148,10 +148,11 @@ def test_what_destroys_a_loss_says_so(run: Run, tmp_path: Path) -> None:
     again = str(json.loads(run("ledger", "events", "ira", "--json").stdout)["events"][-1]["event"])
     words = ("ledger", "correct", again, "--quantity", "40", "--amount", "240", "--reason", "none")
     told = [line for line in run(*words).stdout.splitlines() if "gone for good" in line]
-    assert [line.partition(";")[0] for line in told] == [
+    wanted = (
         "gone for good on 2025-06-09: $120.00 of what own lost on OAK (sold 2025-06-02), "
         "by the 30 shares that ira bought"
-    ]
+    )
+    assert [line.partition(";")[0] for line in told] == [wanted]
     more = tmp_path / "outside_transactions.csv"
     more.write_text("account,id,date,kind,security,quantity,amount\nira,late,2025-06-12,buy,OAK,5,30\n")
     done = run("import", str(more), "--asof", "2025-06-30")

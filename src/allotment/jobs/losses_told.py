@@ -34,6 +34,6 @@ def loss_line(loss: Mapping[str, Any]) -> str:
     """One of `loss_facts` as a line."""
     return (
         f"gone for good on {loss['day']}: ${loss['lost_usd']} of what {loss['account']} lost on "
-        f"{loss['security']} (sold {loss['sold']}), by the {loss['shares']} shares that {loss['buyer']} bought; "
-        f"{loss['rule']}"
+        f"{loss['security']} (sold {loss['sold']}), by the {loss['shares']} shares that {loss['buyer']} "
+        f"bought; {loss['rule']}"
     )
