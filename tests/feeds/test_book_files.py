@@ -117,7 +117,7 @@ def test_accounts_of_strangers(read: Read, known: Known) -> None:
 def test_an_account_with_a_record_stays_in_its_household(read: Read, known: Known) -> None:
     text = f"{ACCOUNTS}A1,H2,T2,acme,2020-01-02\n"
     assert book_files.accounts(read("accounts", text), known)[0].household_id == 2
-    begun = replace(known, with_lots=frozenset({1}))
+    begun = replace(known, with_events=frozenset({1}))
     assert told(lambda: book_files.accounts(read("accounts", text), begun)) == [
         (2, "household", "the account has events in another household")
     ]

@@ -268,6 +268,43 @@ def test_a_page_is_part_of_what_a_run_decides_from(sample_firm: FirmStore) -> No
     assert hashes.fetchone() == (2,)
 
 
+HEAD = "account,household,taxpayer,kind,venue,opened,management\n"
+
+
+def test_an_account_to_which_anything_happened_stays_in_its_household(office: Office) -> None:
+    """By transactions alone, without an opening; its owner stays too."""
+    office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,A,40,800\n")
+    (moved,) = mistakes(office.bring("accounts", HEAD + "ira,H2,T2,ira,V,2020-01-02,fed\n"))
+    assert moved == (2, "household", "the account has events in another household")
+    (owner,) = mistakes(office.bring("taxpayers", "taxpayer,household\nT1,H2\n"))
+    assert owner == (2, "household", "the taxpayer has accounts in another household")
+    free = office.bring("accounts", HEAD + "plan,H2,T2,taxable,V,2020-01-02,attested\n")
+    assert free.state is FileState.LOADED  # nothing ever happened to it
+
+
+def test_what_is_put_right_about_an_account_is_derived_anew(office: Office) -> None:
+    """The fixture verifies the books at the end; here, after each file."""
+    office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,A,40,800\n")
+    steps = [
+        ("accounts", HEAD + "ira,H1,T1,taxable,V,2020-01-02,fed\n", ""),
+        ("accounts", HEAD + "ira,H1,T1,ira,V,2020-01-02,fed\n", "gone for good on 2025-06-09: $400.00"),
+        ("accounts", HEAD + "new,H1,T1,roth_ira,V,2025-01-02,fed\n", ""),
+        ("venues", "venue,lot_mode,relief\nV,default,lifo\n", ""),
+    ]
+    with office.firm() as firm:
+        own = book_tables.find_account(firm, "own")
+        for shares, day in ((10, date(2024, 2, 1)), (10, date(2024, 3, 1))):
+            post(firm, bought(own, day, shares), source=f"{day}", advance=quiet)
+        sale = EventWriter(first_seq=UNBOOKED)
+        sale.sell((own.household_id, own.account_id), date(2025, 6, 25), 1, 10, 150)
+        post(firm, sale.events(), source="sale", advance=quiet)
+        for kind, text, told in steps:
+            came = office.bring(kind, text)
+            assert came.state is FileState.LOADED, came.mistakes
+            assert told in came.note
+            assert verify(firm, None, quiet).is_clean, kind
+
+
 def test_a_posting_announces_the_losses_that_it_destroys(office: Office) -> None:
     """Once, when it does so: by a purchase, by a link that comes late, by a reversal that frees a loss."""
     brought = office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,A,40,800\n")

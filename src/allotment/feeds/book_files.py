@@ -54,8 +54,18 @@ def households(table: Table, known: Known) -> list[Household]:
 def taxpayers(table: Table, known: Known) -> list[Taxpayer]:
     """Taxpayers with their profile."""
     rows_of(table, "household", known.households, "household")
+    codes, homes = table.words("taxpayer").each(), table.words("household").each()
+    owners = {account.taxpayer_id for account in known.accounts.values()}
+    moved = [
+        row
+        for row in np.flatnonzero(table.sound("taxpayer", "household")).tolist()
+        if (there := known.taxpayers.get(codes[row])) is not None
+        and there.taxpayer_id in owners
+        and there.household_id != known.households[homes[row]].household_id
+    ]
+    remedy = "give the taxpayer another code there: accounts stay in the household that keeps their events"
+    table.refuse(moved, "household", "the taxpayer has accounts in another household", remedy)
     table.check()
-    codes = table.words("taxpayer").each()
     ids = numbered(codes, {code: t.taxpayer_id for code, t in known.taxpayers.items()})
     owner, status, state = (table.words(c).each() for c in ("household", "filing_status", "state"))
     short, long_, ordinary = (table.floats(f"{c}_rate").tolist() for c in ("short", "long", "ordinary"))
@@ -122,7 +132,7 @@ def _refuse_moves(table: Table, known: Known, codes: list[str], home: list[str],
         row
         for row in np.flatnonzero(sound).tolist()
         if (account := known.accounts.get(codes[row])) is not None
-        and account.account_id in (known.with_lots | known.with_cash)
+        and account.account_id in known.with_events
         and account.household_id != known.households[home[row]].household_id
     ]
     remedy = "leave it; moving an account with a record is a transfer, not an import"

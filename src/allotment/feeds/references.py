@@ -82,6 +82,7 @@ class Known:
     # Accounts whose record has begun: their opening lots and cash cannot be given again.
     with_lots: frozenset[int] = frozenset()
     with_cash: frozenset[int] = frozenset()
+    with_events: frozenset[int] = frozenset()  # of any kind: their household keeps them
 
 
 def rows_of(table: Table, column: str, known: Collection[str], noun: str) -> Index:

@@ -15,7 +15,7 @@ from allotment.feeds.references import Known, SecurityLookup
 from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
 from allotment.jobs import arrivals
-from allotment.jobs.posting import Books, Posted, post
+from allotment.jobs.posting import Books, Posted, post, rebase
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import concatenate, take
 from allotment.risk.exposures import NAMES as EXPOSURES
@@ -26,6 +26,7 @@ from allotment.store import (
     expected_tables,
     index_tables,
     market_tables,
+    state_tables,
 )
 from allotment.store.session import FirmStore, MarketStore
 
@@ -48,13 +49,15 @@ def load(
     assert kind in BOOK_KINDS
     known = _known(firm, kind, asof)
     if kind == "venues":
-        book_tables.save_venues(firm, book_files.venues(table))
-    elif kind == "households":
+        venues = book_files.venues(table)
+        return _rederived(firm, lambda: book_tables.save_venues(firm, venues), advance)
+    if kind == "accounts":
+        accounts = book_files.accounts(table, known)
+        return _rederived(firm, lambda: book_tables.save_accounts(firm, accounts), advance)
+    if kind == "households":
         book_tables.save_households(firm, book_files.households(table, known))
     elif kind == "taxpayers":
         book_tables.save_taxpayers(firm, book_files.taxpayers(table, known))
-    elif kind == "accounts":
-        book_tables.save_accounts(firm, book_files.accounts(table, known))
     elif kind == "sleeves":
         book_tables.save_sleeves(firm, book_files.sleeves(table, known))
     elif kind == "mandates":
@@ -72,6 +75,17 @@ def load(
     else:
         arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
     return ""
+
+
+def _rederived(firm: FirmStore, save: Callable[[], object], advance: Advance) -> str:
+    """Save facts that folds read, and derive anew the households that have events and whose facts changed;
+    what came of it."""
+    before = Books(firm).facts_of_accounts()
+    save()
+    after = Books(firm).facts_of_accounts()
+    changed = [household for household, facts in after.items() if before.get(household) != facts]
+    begun = state_tables.load_hashes(firm, changed)
+    return arrivals.told(firm, rebase(firm, advance, list(begun))) if begun else ""
 
 
 def _load_of_household(
@@ -137,7 +151,7 @@ def _load_market(market: MarketStore, table: Table) -> None:
 
 def _known(firm: FirmStore, kind: str, asof: date) -> Known:
     """What the kind may refer to."""
-    needs = {kind, *SCHEMAS[kind].needs}
+    needs = {kind, *SCHEMAS[kind].needs, *(("accounts",) if kind == "taxpayers" else ())}
 
     def begun(by: EventKind, matters_to: set[str]) -> frozenset[int]:
         return event_tables.accounts_with(firm, by) if kind in matters_to else frozenset()
@@ -167,8 +181,9 @@ def _known(firm: FirmStore, kind: str, asof: date) -> Known:
         accounts={one.code: one for one in accounts},
         sleeves={one.code: one for one in sleeves},
         vocabulary=vocabulary,
-        with_lots=begun(EventKind.OPENING, {"accounts", "lots"}),
-        with_cash=begun(EventKind.OPENING_CASH, {"accounts", "cash"}),
+        with_lots=begun(EventKind.OPENING, {"lots"}),
+        with_cash=begun(EventKind.OPENING_CASH, {"cash"}),
+        with_events=event_tables.accounts_with_events(firm) if kind == "accounts" else frozenset(),
     )
 
 

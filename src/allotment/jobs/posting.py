@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from allotment.book.household import Account, AccountKind
+from allotment.book.venue import Venue
 from allotment.errors import DataError
 from allotment.ledger.changes import ChangedSales, changed_sales
 from allotment.ledger.events import AccountTable, Events
@@ -168,11 +169,12 @@ class _Ahead:
             self._waiting.append(self._pool.submit(_derived, self.books, events, part))
 
 
-def rebase(firm: FirmStore, advance: Advance) -> Posted:
-    """Derive every household by the rules of this program; which sales that changes."""
+def rebase(firm: FirmStore, advance: Advance, household_ids: Sequence[int] | None = None) -> Posted:
+    """Derive households (default: every one) by the rules of this program, from their accounts as they are
+    now; which sales that changes."""
     with firm.transaction():
         books = Books(firm)
-        households = books.household_ids
+        households = books.household_ids if household_ids is None else sorted(household_ids)
         book_tables.lock_households(firm, households)
         replaced = derive(firm, households, advance)
         return _posted(firm, 0, replaced, event_tables.last_sequence(firm), books)
@@ -210,6 +212,17 @@ class Books:
         """Securities that count as one for wash sales."""
         return self._groups
 
+    def facts_of_accounts(self) -> dict[int, tuple[tuple[object, ...], ...]]:
+        """By household what a fold reads of its accounts, beside events: who owns them, how they are taxed,
+        how their venue relieves lots."""
+        venues = {venue.code: venue for venue in self._venues}
+        return {
+            household: tuple(
+                (a.account_id, a.taxpayer_id, a.kind, *_relief(venues[a.venue_code])) for a in accounts
+            )
+            for household, accounts in self._members.items()
+        }
+
     @property
     def ira_ids(self) -> Ints:
         """Accounts inside which nothing is taxed."""
@@ -234,6 +247,10 @@ class Books:
     def fold_events(self, events: Events, household_ids: Sequence[int]) -> BookState:
         """Some of the households' events, folded."""
         return fold(events, self.table(household_ids), self._groups)
+
+
+def _relief(venue: Venue) -> tuple[object, ...]:
+    return (venue.relief, venue.fifo_by_holding_from)
 
 
 def _refuse_stale(household_ids: list[int], versions: list[int], read_at: Mapping[int, int]) -> None:

@@ -163,6 +163,15 @@ def accounts_with(firm: FirmStore, kind: EventKind) -> frozenset[int]:
     return frozenset(account for (account,) in found)
 
 
+def accounts_with_events(firm: FirmStore) -> frozenset[int]:
+    """Accounts to which anything happened."""
+    found = firm.connection().execute(
+        "SELECT account_id FROM account a WHERE EXISTS (SELECT FROM event e WHERE "
+        "e.household_id = a.household_id AND e.account_id = a.account_id)"
+    )
+    return frozenset(account for (account,) in found)
+
+
 def sequences_of(firm: FirmStore, source: str, source_ids: Sequence[str] | None = None) -> dict[str, int]:
     """The sequence of each event of a source, by its id (default: of all)."""
     some = sql.SQL("true") if source_ids is None else sql.SQL("source_id = ANY({})").format(list(source_ids))
