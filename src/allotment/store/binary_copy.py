@@ -11,7 +11,7 @@ table's column, which must be the same, for nothing is converted:
     bool → boolean              datetime64[D] → date, NaT is null
     pyarrow string or binary → text or bytea, nulls kept
     `Nullable(values, is_null)` → the type of its values
-    `Slices(data, starts, lengths)` → bytea
+    `Slices(data, starts, lengths)` → bytea or text
     `Json(texts)` → jsonb
 """
 
@@ -60,6 +60,24 @@ class Slices:
 
     def __len__(self) -> int:
         return int(self.starts.shape[0])
+
+    @staticmethod
+    def of_texts(texts: Sequence[str]) -> Slices:
+        """Texts in UTF-8."""
+        import pyarrow as pa
+
+        return _variable(pa.array(texts, pa.large_string()))
+
+    @staticmethod
+    def repeated(text: str, n_rows: int) -> Slices:
+        """One text in every row."""
+        data = np.frombuffer(text.encode(), np.uint8)
+        return Slices(data, np.zeros(n_rows, np.int64), np.full(n_rows, len(data), np.int64))
+
+    @staticmethod
+    def nulls(n_rows: int) -> Slices:
+        """Nothing in any row."""
+        return Slices(np.zeros(0, np.uint8), np.zeros(n_rows, np.int64), np.full(n_rows, -1, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

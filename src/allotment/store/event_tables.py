@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
+import psycopg
 from psycopg import sql
 
 from allotment.errors import DataError
@@ -98,12 +98,12 @@ def append_events(
     order = np.argsort(events.ledger_seq, kind="stable")
     provisional = events.ledger_seq[order]
     assert np.all(np.diff(provisional) > 0)
-    keys = _numbers(events.ledger_seq) if source_ids is None else _checked(source_ids, source)
+    ids = None if source_ids is None else _checked(source_ids, source)
     with firm.transaction() as connection:
         found = connection.execute("SELECT next_seq FROM ledger_head FOR UPDATE").fetchone()
         assert found is not None
         first = int(found[0])
-        stored = _stored_already(firm, events, source, keys, is_numbered=source_ids is None)
+        stored = _stored_already(firm, events, source, ids)
         is_new = (stored == 0)[order]
         sequence = stored[order]
         n_new = int(is_new.sum())
@@ -120,12 +120,20 @@ def append_events(
         added = replace(take(renamed, fresh), ledger_seq=sequence[is_new])
         _check_reversals(firm, added)
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
-        rows = _rows_of(added, source, [keys[i] for i in fresh.tolist()])
         meanwhile(added)
-        with ThreadPoolExecutor(1) as beside:  # hashing while the server is busy
-            leaves = beside.submit(event_chain.leaves, rows, firm.actor_id)
+        if ids is None:
+            rows = _rows_of(added, source, _numbered(events.ledger_seq[fresh]))
+        else:
+            rows = _rows_of(added, source, Slices.of_texts([ids[i] for i in fresh.tolist()]))
+        # Not beside the copy: loops of Python take turns with it, and it would wait for them.
+        leaves = event_chain.leaves(rows, firm.actor_id)
+        try:
             _copy_in(firm, rows)
-            event_chain.append(firm, leaves.result(), first, source)
+            event_chain.append(firm, leaves, first, source)
+        except psycopg.errors.ForeignKeyViolation as error:
+            raise DataError(
+                f"{str(error).splitlines()[0]}; save the accounts first. Nothing was written."
+            ) from error
     return Appended(n_new=n_new, events=added)
 
 
@@ -237,6 +245,18 @@ def _numbers(ledger_seq: Ints) -> list[str]:
     return [f"#{one:012d}" for one in ledger_seq.tolist()]
 
 
+def _numbered(ledger_seq: Ints) -> Slices:
+    """`_numbers` as columns."""
+    assert ledger_seq.max(initial=0) < 10**12
+    data = np.empty((len(ledger_seq), 13), np.uint8)
+    data[:, 0], left = ord("#"), ledger_seq
+    for place in range(12, 0, -1):
+        left, digit = np.divmod(left, 10)
+        data[:, place] = ord("0") + digit
+    n = len(ledger_seq)
+    return Slices(data.ravel(), np.arange(n, dtype=np.int64) * 13, np.full(n, 13, np.int64))
+
+
 def _checked(source_ids: Sequence[str], source: str) -> list[str]:
     if len(set(source_ids)) != len(source_ids):
         raise DataError(f"{source} has two events of the same id; nothing was written.")
@@ -246,22 +266,21 @@ def _checked(source_ids: Sequence[str], source: str) -> list[str]:
     return list(source_ids)
 
 
-def _stored_already(
-    firm: FirmStore, events: Events, source: str, keys: Sequence[str], *, is_numbered: bool
-) -> Ints:
+def _stored_already(firm: FirmStore, events: Events, source: str, source_ids: Sequence[str] | None) -> Ints:
     """The stored sequence of each event, 0 where it is new. Raises DataError where content differs."""
     sequence = np.zeros(len(events), np.int64)
     connection = firm.connection()
     known = connection.execute("SELECT EXISTS (SELECT FROM posting WHERE source = %s)", [source]).fetchone()
     if known == (False,):
         return sequence
+    keys = _numbers(events.ledger_seq) if source_ids is None else source_ids
     row_of = {key: i for i, key in enumerate(keys)}
     by_posting = "JOIN posting p ON e.ledger_seq BETWEEN p.first_seq AND p.last_seq WHERE p.source = %s "
     by_index = "WHERE e.source = %s AND left(e.source_id, 1) <> '#' "
     found = connection.execute(
         sql.SQL("SELECT e.source_id, e.ledger_seq, {} FROM event e {} AND e.source_id = ANY(%s)").format(
             sql.SQL(", ").join(sql.Identifier("e", name) for name in _IDENTITY),
-            sql.SQL(by_posting if is_numbered else by_index),
+            sql.SQL(by_posting if source_ids is None else by_index),
         ),
         [source, list(keys)],
     )
@@ -324,10 +343,10 @@ def _check_reversals(firm: FirmStore, events: Events) -> None:
         seen.add(seq)
 
 
-def _rows_of(events: Events, source: str, keys: Sequence[str]) -> event_chain.EventRows:
+def _rows_of(events: Events, source: str, source_ids: Slices) -> event_chain.EventRows:
     """The rows as they are stored."""
-    texts: list[str | None] = [None] * len(events)
-    if len(events.terms):
+    texts: list[str | None] | None = None
+    if (events.terms_ix >= 0).any():
         distinct = _terms_texts(events.terms)
         texts = [distinct[i] if i >= 0 else None for i in events.terms_ix.tolist()]
     named = _NamedLots(
@@ -336,7 +355,7 @@ def _rows_of(events: Events, source: str, keys: Sequence[str]) -> event_chain.Ev
     return event_chain.EventRows(
         columns={name: getattr(events, name) for name in ("ledger_seq", "reverses", *_COLUMNS)},
         source=source,
-        source_ids=list(keys),
+        source_ids=source_ids,
         terms=texts,
         lots=_blobs(events.lots, events.lots_start, _PAYLOAD),
         named_lots=_blobs(named, events.named_start, _NAMED),
@@ -344,22 +363,14 @@ def _rows_of(events: Events, source: str, keys: Sequence[str]) -> event_chain.Ev
 
 
 def _copy_in(firm: FirmStore, rows: event_chain.EventRows) -> None:
-    import psycopg
-    import pyarrow as pa
-
+    n_rows = len(rows.source_ids)
     columns: dict[str, Any] = dict(rows.columns)
     reverses = columns["reverses"]
     columns["reverses"] = Nullable(reverses, reverses == 0)
-    columns["terms"] = Json(rows.terms)
+    columns["terms"] = Slices.nulls(n_rows) if rows.terms is None else Json(rows.terms)
     columns["lots"], columns["named_lots"] = rows.lots, rows.named_lots
-    columns["source"] = pa.repeat(pa.scalar(rows.source, pa.large_string()), len(rows.source_ids))
-    columns["source_id"] = pa.array(rows.source_ids, pa.large_string())
-    try:
-        firm.copy_in("event", columns)
-    except psycopg.errors.ForeignKeyViolation as error:
-        raise DataError(
-            f"{str(error).splitlines()[0]}; save the accounts first. Nothing was written."
-        ) from error
+    columns["source"], columns["source_id"] = Slices.repeated(rows.source, n_rows), rows.source_ids
+    firm.copy_in("event", columns)
 
 
 def _blobs(columns: Any, starts: Ints, layout: packed.Layout) -> Slices:

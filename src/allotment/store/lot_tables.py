@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from psycopg import sql
@@ -76,44 +77,61 @@ def write_packed(
     view: LotView,
 ) -> None:
     """`write_lots` of lots that `pack_lots` has packed."""
-    n_accounts = ids.shape[0]
-    versions = np.broadcast_to(np.asarray(version, np.int64), ids.shape)
+    columns = {
+        "account_id": ids,
+        "version": np.ascontiguousarray(np.broadcast_to(np.asarray(version, np.int64), ids.shape)),
+        "n_lots": packed.row_counts(offsets, LAYOUT).astype(np.int32),
+        "packed": binary_copy.Slices(data, offsets[:-1], np.diff(offsets)),
+    }
     with firm.transaction() as connection:
-        connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_lots")
+        # The households' lock: who finds nothing stored is the first to write.
         connection.execute(
-            "CREATE TEMP TABLE incoming_lots ON COMMIT DROP AS "
-            "SELECT account_id, version, n_lots, packed FROM lots_now WITH NO DATA"
+            "SELECT FROM household WHERE household_id IN "
+            "(SELECT household_id FROM account WHERE account_id = ANY(%s)) ORDER BY household_id FOR UPDATE",
+            [ids.tolist()],
         )
-        # Temporary tables compress by default, which costs more than the disk.
-        connection.execute("ALTER TABLE incoming_lots ALTER COLUMN packed SET STORAGE EXTERNAL")
-        firm.copy_in(
-            "incoming_lots",
-            {
-                "account_id": ids,
-                "version": np.ascontiguousarray(versions),
-                "n_lots": packed.row_counts(offsets, LAYOUT).astype(np.int32),
-                "packed": binary_copy.Slices(data, offsets[:-1], np.diff(offsets)),
-            },
-        )
-        written = connection.execute(
-            "INSERT INTO lots_now AS old (account_id, view, version, n_lots, packed) "
-            "SELECT account_id, %s, version, n_lots, packed FROM incoming_lots ORDER BY account_id "
-            "ON CONFLICT (account_id, view) DO UPDATE SET version = EXCLUDED.version, "
-            "n_lots = EXCLUDED.n_lots, packed = EXCLUDED.packed, written_by = EXCLUDED.written_by "
-            "WHERE old.version <= EXCLUDED.version",
-            [view.value],
-        ).rowcount
-        if written != n_accounts:
-            raise DataError(
-                f"the stored lots of {n_accounts - written} account(s) stand on later events than these; "
-                "read the events again and derive the lots anew."
+        stored = connection.execute(
+            "SELECT EXISTS (SELECT FROM lots_now WHERE view = %s AND account_id = ANY(%s))",
+            [view.value, ids.tolist()],
+        ).fetchone()
+        if stored == (False,):
+            firm.copy_in(
+                "lots_now", columns | {"view": binary_copy.Slices.repeated(view.value, ids.shape[0])}
             )
+        else:
+            _replace_lots(firm, columns, view)
         connection.execute(
             "UPDATE household h SET version = i.version, written_by = %s FROM "
-            "(SELECT household_id, max(version) AS version FROM incoming_lots "
+            "(SELECT household_id, max(version) AS version "
+            "FROM unnest(%s::bigint[], %s::bigint[]) AS i (account_id, version) "
             "JOIN account USING (account_id) GROUP BY household_id) i "
             "WHERE h.household_id = i.household_id AND h.version < i.version",
-            [firm.actor_id],
+            [firm.actor_id, ids.tolist(), columns["version"].tolist()],
+        )
+
+
+def _replace_lots(firm: FirmStore, columns: dict[str, Any], view: LotView) -> None:
+    connection = firm.connection()
+    connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_lots")
+    connection.execute(
+        "CREATE TEMP TABLE incoming_lots ON COMMIT DROP AS "
+        "SELECT account_id, version, n_lots, packed FROM lots_now WITH NO DATA"
+    )
+    # Temporary tables compress by default, which costs more than the disk.
+    connection.execute("ALTER TABLE incoming_lots ALTER COLUMN packed SET STORAGE EXTERNAL")
+    n_accounts = firm.copy_in("incoming_lots", columns)
+    written = connection.execute(
+        "INSERT INTO lots_now AS old (account_id, view, version, n_lots, packed) "
+        "SELECT account_id, %s, version, n_lots, packed FROM incoming_lots ORDER BY account_id "
+        "ON CONFLICT (account_id, view) DO UPDATE SET version = EXCLUDED.version, "
+        "n_lots = EXCLUDED.n_lots, packed = EXCLUDED.packed, written_by = EXCLUDED.written_by "
+        "WHERE old.version <= EXCLUDED.version",
+        [view.value],
+    ).rowcount
+    if written != n_accounts:
+        raise DataError(
+            f"the stored lots of {n_accounts - written} account(s) stand on later events than these; "
+            "read the events again and derive the lots anew."
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from psycopg import sql
@@ -143,8 +144,9 @@ def _write_sales(firm: FirmStore, view: LotView, state: PackedState, version: in
     }
     keys = list(zip(sales.household_id.tolist(), sales.year.tolist(), strict=True))
     fresh = [i for i, key in enumerate(keys) if stored.get(key) != sales.hashes[i]]
+    changed, new = [i for i in fresh if keys[i] in stored], [i for i in fresh if keys[i] not in stored]
     gone = sorted(stored.keys() - set(keys))
-    touched = gone + [keys[i] for i in fresh if keys[i] in stored]
+    touched = gone + [keys[i] for i in changed]
     before = _read_sales(firm, view, touched if view is LotView.TAXPAYER else [])
     if gone:
         connection.execute(
@@ -152,12 +154,39 @@ def _write_sales(firm: FirmStore, view: LotView, state: PackedState, version: in
             "WHERE s.view = %s AND (s.household_id, s.year) = (g.household_id, g.year)",
             [[one for one, _ in gone], [year for _, year in gone], view.value],
         )
-    if fresh:
-        _copy_sales(firm, view, sales, np.array(fresh), version)
+    if new:
+        _copy_sales(firm, view, _sales_columns(sales, np.array(new)), version)
+    if changed:
+        _replace_sales(firm, view, _sales_columns(sales, np.array(changed)), version)
     return Replaced(before=before, after=_chosen(sales, fresh))
 
 
-def _copy_sales(firm: FirmStore, view: LotView, sales: PackedSales, rows: Ints, version: int) -> None:
+def _sales_columns(sales: PackedSales, rows: Ints) -> dict[str, Any]:
+    hashes = PackedColumn(
+        np.frombuffer(b"".join(sales.hashes), np.uint8), np.arange(len(sales) + 1, dtype=np.int64) * 32
+    )
+    return {
+        "household_id": sales.household_id[rows],
+        "year": sales.year[rows].astype(np.int16),
+        "n_rows": packed.row_counts(sales.disposals.offsets, SOLD)[rows].astype(np.int32),
+        "n_links": packed.row_counts(sales.links.offsets, LINKS)[rows].astype(np.int32),
+        "sha256": _slices(hashes, rows),
+        "disposals": _slices(sales.disposals, rows),
+        "links": _slices(sales.links, rows),
+    }
+
+
+def _copy_sales(firm: FirmStore, view: LotView, columns: dict[str, Any], version: int) -> None:
+    """Years of which nothing is stored: straight into their table."""
+    n_rows = len(columns["year"])
+    facts = {
+        "view": binary_copy.Slices.repeated(view.value, n_rows),
+        "version": np.full(n_rows, version, np.int64),
+    }
+    firm.copy_in("sold_now", columns | facts)
+
+
+def _replace_sales(firm: FirmStore, view: LotView, columns: dict[str, Any], version: int) -> None:
     connection = firm.connection()
     connection.execute("DROP TABLE IF EXISTS pg_temp.incoming_sold")
     connection.execute(
@@ -168,21 +197,7 @@ def _copy_sales(firm: FirmStore, view: LotView, sales: PackedSales, rows: Ints, 
         "ALTER TABLE incoming_sold ALTER COLUMN disposals SET STORAGE EXTERNAL, "
         "ALTER COLUMN links SET STORAGE EXTERNAL"
     )
-    hashes = PackedColumn(
-        np.frombuffer(b"".join(sales.hashes), np.uint8), np.arange(len(sales) + 1, dtype=np.int64) * 32
-    )
-    firm.copy_in(
-        "incoming_sold",
-        {
-            "household_id": sales.household_id[rows],
-            "year": sales.year[rows].astype(np.int16),
-            "n_rows": packed.row_counts(sales.disposals.offsets, SOLD)[rows].astype(np.int32),
-            "n_links": packed.row_counts(sales.links.offsets, LINKS)[rows].astype(np.int32),
-            "sha256": _slices(hashes, rows),
-            "disposals": _slices(sales.disposals, rows),
-            "links": _slices(sales.links, rows),
-        },
-    )
+    firm.copy_in("incoming_sold", columns)
     connection.execute(
         "INSERT INTO sold_now (household_id, view, year, version, n_rows, n_links, sha256, disposals, links) "
         "SELECT household_id, %s, year, %s, n_rows, n_links, sha256, disposals, links FROM incoming_sold "
