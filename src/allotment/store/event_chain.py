@@ -96,7 +96,7 @@ def _alike(rows: EventRows, before: bytes) -> list[bytes]:
         data[:, ends[1] : ends[2]] = fixed
         data[:, ends[2] : ends[3]] = ids.data[ids.starts[part, None] + np.arange(length)]
         data[:, ends[3] :] = np.frombuffer(_NONE * 3, np.uint8)
-        width, view = ends[-1], memoryview(data.reshape(-1))
+        width, view = ends[-1], memoryview(data.reshape(-1).data)
         out += [sha256(view[at : at + width]).digest() for at in range(0, data.size, width)]
     return out
 

@@ -77,9 +77,10 @@ def write_packed(
     view: LotView,
 ) -> None:
     """`write_lots` of lots that `pack_lots` has packed."""
+    versions = np.ascontiguousarray(np.broadcast_to(np.asarray(version, np.int64), ids.shape))
     columns = {
         "account_id": ids,
-        "version": np.ascontiguousarray(np.broadcast_to(np.asarray(version, np.int64), ids.shape)),
+        "version": versions,
         "n_lots": packed.row_counts(offsets, LAYOUT).astype(np.int32),
         "packed": binary_copy.Slices(data, offsets[:-1], np.diff(offsets)),
     }
@@ -106,7 +107,7 @@ def write_packed(
             "FROM unnest(%s::bigint[], %s::bigint[]) AS i (account_id, version) "
             "JOIN account USING (account_id) GROUP BY household_id) i "
             "WHERE h.household_id = i.household_id AND h.version < i.version",
-            [firm.actor_id, ids.tolist(), columns["version"].tolist()],
+            [firm.actor_id, ids.tolist(), versions.tolist()],
         )
 
 
