@@ -16,6 +16,7 @@ from allotment.ledger.events import AccountTable, EventKind
 from allotment.ledger.fold import BookState, ProblemCode, fold, open_claims, taxpayer_year
 from allotment.ledger.write import BroughtLot, EventWriter, concatenate, take
 from allotment.tax.identical import IdenticalGroups
+from allotment.tax.transactions import FoldPolicy
 
 SHARE = 10**9
 TAXABLE, IRA, SPOUSE = (1, 10), (1, 11), (1, 12)
@@ -440,6 +441,115 @@ def test_a_sale_by_method_closes_the_accounts_lot_and_the_sleeves_shares() -> No
         (1, 2),
         (1, 4),
     ]
+
+
+def test_labels_that_were_exchanged_leave_whole_lots_behind() -> None:
+    """To the last billionth: what was given can be named and sold, and no more than there is."""
+    book = EventWriter()
+    early = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    late = book.write(
+        EventKind.BUY,
+        *TAXABLE,
+        date(2024, 1, 11),
+        security_id=APPLE,
+        quantity_nano=6 * SHARE,
+        amount_cents=20_000,
+        sleeve_id=71,
+    )
+    relabelled(book, early, 2)
+    sale = {"security_id": APPLE, "sleeve_id": 71}
+    book.write(
+        EventKind.SELL, *TAXABLE, date(2024, 3, 1), quantity_nano=8 * SHARE, amount_cents=8_000, **sale
+    )
+    state = folded(book)
+    lots = state.taxpayer.lots
+    rows = zip(lots.sleeve_ix, lots.origin_event, lots.quantity_nano, strict=True)
+    assert sorted(map(tuple, rows)) == [(0, early, 2 * SHARE), (0, late, 6 * SHARE)]
+    book.sell(TAXABLE, date(2024, 3, 2), APPLE, 6, 90, [(late, 0, 6 * SHARE)])
+    book.sell(TAXABLE, date(2024, 3, 3), APPLE, 2, 30)
+    assert folded(book).problems == ()
+    assert len(folded(book).taxpayer.lots) == 0
+    book.sell(TAXABLE, date(2024, 3, 4), APPLE, 1, 30)
+    assert [one.code for one in folded(book).problems] == [ProblemCode.SOLD_MORE_THAN_HELD]
+
+
+@pytest.mark.parametrize("short_of", [0, 1])
+def test_what_a_sleeve_sells_beyond_its_own_stays_the_others(short_of: int) -> None:
+    book = EventWriter()
+    book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
+    own = {"security_id": APPLE, "sleeve_id": 71}
+    book.write(
+        EventKind.BUY, *TAXABLE, date(2024, 1, 11), quantity_nano=4 * SHARE - short_of, amount_cents=9, **own
+    )
+    book.write(EventKind.SELL, *TAXABLE, date(2024, 3, 1), quantity_nano=4 * SHARE, amount_cents=8_000, **own)
+    state = folded(book)
+    sold = state.taxpayer.disposals
+    by_sleeve = Counter[int]()
+    for sleeve, shares in zip(sold.sleeve_ix.tolist(), sold.quantity_nano.tolist(), strict=True):
+        by_sleeve[sleeve] += shares
+    assert (by_sleeve[0], by_sleeve[1]) == (short_of, 4 * SHARE - short_of)
+    assert (state.taxpayer.lots.quantity_nano > 0).all()
+
+
+Trade = tuple[EventKind, int, date, int, int]  # kind, sleeve, day, shares, dollars
+
+
+def of_sleeves(trades: list[Trade], *, alone: bool = False) -> EventWriter:
+    """Trades of the account's sleeves, or the same trades in an account without sleeves."""
+    book = EventWriter()
+    for kind, sleeve, day, shares, usd in trades:
+        facts = {"quantity_nano": shares * SHARE, "amount_cents": usd * 100}
+        book.write(kind, *TAXABLE, day, security_id=APPLE, sleeve_id=0 if alone else sleeve, **facts)
+    return book
+
+
+SAME_ORDER = FoldPolicy(same_order_candidates=True)
+
+
+@pytest.mark.parametrize(
+    ("relief", "trades", "disallowed"),
+    [
+        # The young shares that the seller gives for the old ones replace their loss all the same.
+        (
+            Relief.FIFO,
+            [
+                (EventKind.BUY, 70, date(2024, 1, 10), 10, 1_000),
+                (EventKind.BUY, 71, date(2024, 3, 1), 10, 500),
+                (EventKind.SELL, 71, date(2024, 3, 10), 8, 480),
+            ],
+            32_000,
+        ),
+        # So do young shares that are sold for two sleeves.
+        (
+            Relief.LIFO,
+            [
+                (EventKind.BUY, 71, date(2024, 1, 10), 14, 1_400),
+                (EventKind.BUY, 70, date(2024, 3, 1), 10, 500),
+                (EventKind.SELL, 71, date(2024, 3, 10), 20, 1_200),
+            ],
+            40_000,
+        ),
+    ],
+)
+def test_exchanged_labels_wash_no_less(relief: Relief, trades: list[Trade], disallowed: int) -> None:
+    for alone in (False, True):
+        state = fold(of_sleeves(trades, alone=alone).events(), table(relief), GROUPS, SAME_ORDER)
+        assert state.problems == ()
+        assert int(state.taxpayer.disposals.disallowed_cents.sum()) == disallowed
+
+
+def test_what_is_left_after_an_exchange_can_be_sold_and_no_more() -> None:
+    trades = [
+        (EventKind.BUY, 70, date(2024, 1, 10), 10, 1_000),
+        (EventKind.BUY, 71, date(2024, 3, 1), 10, 500),
+        (EventKind.SELL, 71, date(2024, 6, 10), 4, 480),
+        (EventKind.SELL, 71, date(2024, 6, 11), 6, 480),
+        (EventKind.SELL, 70, date(2024, 6, 12), 10, 480),
+    ]
+    assert folded(of_sleeves(trades)).problems == ()
+    assert len(folded(of_sleeves(trades)).taxpayer.lots) == 0
+    more = [*trades[:3], (EventKind.SELL, 71, date(2024, 6, 11), 17, 480)]
+    assert [one.code for one in folded(of_sleeves(more)).problems] == [ProblemCode.SOLD_MORE_THAN_HELD]
 
 
 def test_a_lot_relabelled_as_a_whole_can_still_be_named() -> None:

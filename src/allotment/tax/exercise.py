@@ -19,14 +19,12 @@ from allotment.tax.pieces import (
     HOLDING,
     LOSS_BASIS,
     NEXT,
-    NONE,
     ORIGIN,
     PURCHASE_ID,
     PURCHASED,
     QUANTITY,
     SECURITY,
     TAKEN_HEAD,
-    TAKEN_TAIL,
     Books,
     Facts,
     chain,
@@ -35,6 +33,7 @@ from allotment.tax.pieces import (
     place,
     stands_apart,
 )
+from allotment.tax.relief import empty_taken
 from allotment.tax.wash_sale import wash_open_claims
 
 
@@ -72,4 +71,4 @@ def exercise_taken(
         else:
             wash_open_claims(b, f, p, day)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)

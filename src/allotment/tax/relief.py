@@ -92,6 +92,12 @@ def insert_taken(b: Books, p: int, before: int) -> None:
 
 
 @inner
+def empty_taken(b: Books) -> None:
+    """Nothing is taken any more: its pieces stand elsewhere, or are given back."""
+    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+
+
+@inner
 def take(b: Books, f: Facts, p: int, quantity: int) -> None:
     """Close `quantity` of the open piece p and sort it into the taken list."""
     piece = b.piece

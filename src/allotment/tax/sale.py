@@ -15,7 +15,6 @@ from allotment.tax.pieces import (
     F_RECEIVED,
     IS_YOUNG,
     NEXT,
-    NONE,
     PROCEEDS,
     QUANTITY,
     SECURITY,
@@ -25,7 +24,6 @@ from allotment.tax.pieces import (
     SOLD_ROW,
     STATUS,
     TAKEN_HEAD,
-    TAKEN_TAIL,
     Books,
     Facts,
     chain,
@@ -36,6 +34,7 @@ from allotment.tax.pieces import (
     place_young,
     stands_apart,
 )
+from allotment.tax.relief import empty_taken
 from allotment.tax.wash_sale import forget_old, open_claim, wash_with_held
 
 
@@ -96,7 +95,7 @@ def sell_taken(b: Books, f: Facts, sale: int, day: int, amount: int, today: int)
             displace_young(b, f, p)
             free_piece(b, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)
 
 
 @inner
@@ -123,7 +122,7 @@ def move_taken(b: Books, f: Facts, account: int) -> None:
         piece[p, ACCOUNT] = account
         _place_apart(b, f, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)
 
 
 @inner
@@ -136,7 +135,7 @@ def relabel_taken(b: Books, f: Facts, sleeve: int) -> None:
         piece[p, SLEEVE] = sleeve
         _place_apart(b, f, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)
 
 
 @inner
@@ -150,4 +149,4 @@ def give_away_taken(b: Books, f: Facts) -> None:
         displace_young(b, f, p)
         free_piece(b, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)

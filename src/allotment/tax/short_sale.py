@@ -30,7 +30,6 @@ from allotment.tax.pieces import (
     SHORT,
     STATUS,
     TAKEN_HEAD,
-    TAKEN_TAIL,
     Books,
     Facts,
     chain,
@@ -43,7 +42,7 @@ from allotment.tax.pieces import (
     split_off,
     stands_apart,
 )
-from allotment.tax.relief import insert_taken
+from allotment.tax.relief import empty_taken, insert_taken
 from allotment.tax.sale import share_out
 from allotment.tax.short_wash import close_against_open, forget_closings, short_list_of, take_waiting
 
@@ -160,4 +159,4 @@ def cover(
         following = b.piece[p, NEXT]
         free_piece(b, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)

@@ -11,12 +11,10 @@ from allotment.compiled import inner
 from allotment.tax.pieces import (
     NEXT,
     NO_DAY,
-    NONE,
     PURCHASED,
     QUANTITY,
     SECURITY,
     TAKEN_HEAD,
-    TAKEN_TAIL,
     Books,
     Facts,
     chain,
@@ -24,6 +22,7 @@ from allotment.tax.pieces import (
     part,
     place,
 )
+from allotment.tax.relief import empty_taken
 from allotment.units import mul_div
 
 
@@ -48,4 +47,4 @@ def exchange_taken(b: Books, f: Facts, to: int, new_parts: int, old_parts: int) 
         place(b, f, p)
         chain(b, p)
         p = following
-    b.counts[TAKEN_HEAD], b.counts[TAKEN_TAIL] = NONE, NONE
+    empty_taken(b)
