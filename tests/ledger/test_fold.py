@@ -541,14 +541,18 @@ def test_exchanged_labels_wash_no_less(relief: Relief, trades: list[Trade], disa
 def test_what_is_left_after_an_exchange_can_be_sold_and_no_more() -> None:
     trades = [
         (EventKind.BUY, 70, date(2024, 1, 10), 10, 1_000),
-        (EventKind.BUY, 71, date(2024, 3, 1), 10, 500),
+        (EventKind.BUY, 71, date(2024, 3, 1), 6, 300),
+        (EventKind.BUY, 71, date(2024, 3, 2), 4, 200),
         (EventKind.SELL, 71, date(2024, 6, 10), 4, 480),
         (EventKind.SELL, 71, date(2024, 6, 11), 6, 480),
         (EventKind.SELL, 70, date(2024, 6, 12), 10, 480),
     ]
+    lots = folded(of_sleeves(trades[:4])).taxpayer.lots
+    assert (lots.quantity_nano // SHARE).tolist() == [6, 2, 4, 4]  # of the first given lot two stay
+    assert lots.sleeve_ix.tolist() == [0, 1, 0, 1]
     assert folded(of_sleeves(trades)).problems == ()
     assert len(folded(of_sleeves(trades)).taxpayer.lots) == 0
-    more = [*trades[:3], (EventKind.SELL, 71, date(2024, 6, 11), 17, 480)]
+    more = [*trades[:4], (EventKind.SELL, 71, date(2024, 6, 11), 17, 480)]
     assert [one.code for one in folded(of_sleeves(more)).problems] == [ProblemCode.SOLD_MORE_THAN_HELD]
 
 
