@@ -247,7 +247,8 @@ def _numbers(ledger_seq: Ints) -> list[str]:
 
 def _numbered(ledger_seq: Ints) -> Slices:
     """`_numbers` as columns."""
-    assert ledger_seq.max(initial=0) < 10**12
+    if ledger_seq.max(initial=0) >= 10**12:  # planned, not yet numbered (`ledger.write.UNBOOKED`)
+        return Slices.of_texts(_numbers(ledger_seq))
     data = np.empty((len(ledger_seq), 13), np.uint8)
     data[:, 0], left = ord("#"), ledger_seq
     for place in range(12, 0, -1):
