@@ -305,6 +305,17 @@ def test_what_is_put_right_about_an_account_is_derived_anew(office: Office) -> N
             assert verify(firm, None, quiet).is_clean, kind
 
 
+def test_securities_that_become_one_wash_one_another_in_the_books_too(office: Office) -> None:
+    office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,B,40,800\n")
+    assert len(office.view().permanent) == 0
+    text = "security,name,group\nA,A Corp,AB\nB,B Corp,AB\n"
+    note = office.bring("securities", text).note
+    assert "1 sale(s) of 2025 changed" in note
+    assert "gone for good on 2025-06-09: $400.00 of what own lost on A" in note
+    assert office.view().permanent.amount_cents.tolist() == [400_00]  # and the fixture verifies
+    assert office.bring("securities", text + "C,C Corp,\n").note == ""
+
+
 def test_a_posting_announces_the_losses_that_it_destroys(office: Office) -> None:
     """Once, when it does so: by a purchase, by a link that comes late, by a reversal that frees a loss."""
     brought = office.bring("outside_transactions", OUTSIDE + "ira,tx1,2025-06-09,buy,A,40,800\n")

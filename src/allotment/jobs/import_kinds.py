@@ -88,6 +88,26 @@ def _rederived(firm: FirmStore, save: Callable[[], object], advance: Advance) ->
     return arrivals.told(firm, rebase(firm, advance, list(begun))) if begun else ""
 
 
+Groups = dict[int, tuple[str, float]]  # group and units of each security
+
+
+def groups_of(firm: FirmStore) -> Groups:
+    """Which securities the wash-sale rule looks at as one."""
+    return {one.security_id: (one.group_code, one.group_units) for one in market_tables.load_securities(firm)}
+
+
+def regroup(firm: FirmStore, before: Groups, advance: Advance) -> str:
+    """Derive the books anew when securities that were known have changed their groups; what came of it.
+
+    Other firms on the market have to do the same: `allotment ledger rebase`.
+    """
+    after = groups_of(firm)
+    if all(after.get(security) == group for security, group in before.items()):
+        return ""
+    begun = list(state_tables.load_hashes(firm))
+    return arrivals.told(firm, rebase(firm, advance, begun)) if begun else ""
+
+
 def _load_of_household(
     firm: FirmStore, table: Table, known: Known, asof: date, sha256: str, advance: Advance
 ) -> str:

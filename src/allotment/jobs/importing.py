@@ -136,6 +136,7 @@ def _load_whole(
         return _outcome(file, FileState.LOADED_BEFORE, n_rows=before.n_rows, note=_when(before))
     table = _read(file, data, asof)
     check_table(table, asof)
+    groups = import_kinds.groups_of(firm) if file.kind == "securities" else {}
     with session.transaction():
         session.take_turns("import")
         if before := _loaded_before(session, file, sha256):
@@ -153,6 +154,8 @@ def _load_whole(
                 schema_version=table.schema.version,
             ),
         )
+    if groups:  # the market's rows are another role's to write, so this cannot be one transaction with them
+        note = import_kinds.regroup(firm, groups, advance)
     return _outcome(file, FileState.LOADED, n_rows=len(table), note=note)
 
 
