@@ -15,7 +15,7 @@ from allotment.units import NANO_PER_SHARE
 _DTYPE = {"Ints": "i8", "Index": "i4", "Codes": "i1", "Dates": "M8[D]"}
 _MISSING = np.datetime64("NaT", "D")
 # Events that are planned on a booked ledger are numbered from here: a number below names a booked event.
-UNBOOKED = 1 << 36  # twelve digits at most: `store.event_tables` writes it into the id
+UNBOOKED = 1 << 40
 _ONE_TO_ONE = {"new_parts": 1, "old_parts": 1}
 
 
