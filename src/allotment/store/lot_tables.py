@@ -5,7 +5,9 @@ The SQL view `lot` unpacks the blobs to rows for people and reports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,9 +19,11 @@ from allotment.book.lots import Lots
 from allotment.errors import DataError
 from allotment.store import binary_copy, packed
 from allotment.store.session import FirmStore, some_ids
-from allotment.units import Index, Ints
+from allotment.units import Ints
 
 LAYOUT = packed.layout_of(Lots, 1, without=("account_ix",))
+_ACCOUNTS_AT_ONCE = 256
+_PARTS_AHEAD = 2
 
 
 class LotView(StrEnum):
@@ -143,22 +147,67 @@ def read_lots(
     view: LotView = LotView.TAXPAYER,
 ) -> StoredLots:
     """The lots of the accounts (default: of every account); accounts never written are absent."""
-    query = sql.SQL(
-        "SELECT account_id, version, packed FROM lots_now WHERE view = {} AND {} ORDER BY account_id"
-    ).format(view.value, some_ids(account_ids, "account_id"))
-    # One message per account: its blob is large enough, and the server need not join them.
-    found = firm.connection().execute(query, binary=True).fetchall()
-    blobs = [blob for _, _, blob in found]
-    offsets = np.zeros(len(found) + 1, np.int64)
-    np.cumsum([len(blob) for blob in blobs], out=offsets[1:])
-    data = np.frombuffer(b"".join(blobs), np.uint8)
-    lots, _ = packed.unpack(data, offsets, LAYOUT, Lots, account_ix=_rows_of_groups)
-    return StoredLots(
-        account_ids=np.array([account for account, _, _ in found], np.int64),
-        versions=np.array([version for _, version, _ in found], np.int64),
-        lots=lots,
-    )
+    some = sql.SQL("view = {} AND {}").format(view.value, some_ids(account_ids, "account_id"))
+    room = _Room(_n_lots(firm, some))
+    # The server sends a part, this thread receives it, and another unpacks the one before.
+    with firm.transaction(), ThreadPoolExecutor(1) as beside:
+        waiting = deque[Future[None]]()
+        for part in _parts(firm, some):
+            waiting.append(beside.submit(room.take, part))
+            while len(waiting) > _PARTS_AHEAD:
+                waiting.popleft().result()
+        for one in waiting:
+            one.result()
+    return room.lots()
 
 
-def _rows_of_groups(starts: Ints) -> Index:
-    return np.repeat(np.arange(starts.shape[0] - 1, dtype=np.int32), np.diff(starts))
+def _n_lots(firm: FirmStore, some: sql.Composed) -> int:
+    query = sql.SQL("SELECT coalesce(sum(n_lots), 0)::bigint FROM lots_now WHERE {}").format(some)
+    found = firm.connection().execute(query).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _parts(firm: FirmStore, some: sql.Composed) -> Iterator[list[tuple[int, int, bytes]]]:
+    """(account_id, version, packed) in parts, all as they stood at one moment."""
+    query = sql.SQL("SELECT account_id, version, packed FROM lots_now WHERE {} ORDER BY account_id")
+    with firm.connection().cursor("lots", binary=True) as cursor:
+        cursor.execute(query.format(some))
+        while part := cursor.fetchmany(_ACCOUNTS_AT_ONCE):
+            yield part
+
+
+class _Room:
+    """Columns that parts are written into, one behind the other."""
+
+    def __init__(self, n_lots: int) -> None:
+        self._columns = packed.empty(LAYOUT, n_lots) | {"account_ix": np.empty(n_lots, np.int32)}
+        self._n_lots = 0
+        self._accounts: list[tuple[int, int]] = []
+
+    def take(self, part: list[tuple[int, int, bytes]]) -> None:
+        """Accounts behind those that are there."""
+        offsets = np.cumsum([0, *(len(blob) for _, _, blob in part)]).astype(np.int64)
+        n_more = int(packed.row_counts(offsets, LAYOUT).clip(0).sum())
+        room = len(self._columns["account_ix"]) - self._n_lots
+        if n_more > room:  # somebody wrote between the two looks
+            self._columns = {
+                name: np.concatenate([column[: self._n_lots], np.empty(n_more, column.dtype)])
+                for name, column in self._columns.items()
+            }
+        data = np.frombuffer(b"".join(blob for _, _, blob in part), np.uint8)
+        starts = packed.unpack_into(self._columns, self._n_lots, data, offsets, LAYOUT)
+        account_ix = np.arange(len(self._accounts), len(self._accounts) + len(part), dtype=np.int32)
+        self._columns["account_ix"][self._n_lots : self._n_lots + n_more] = np.repeat(
+            account_ix, np.diff(starts)
+        )
+        self._n_lots += n_more
+        self._accounts += [(account, version) for account, version, _ in part]
+
+    def lots(self) -> StoredLots:
+        """All that was taken."""
+        return StoredLots(
+            account_ids=np.array([account for account, _ in self._accounts], np.int64),
+            versions=np.array([version for _, version in self._accounts], np.int64),
+            lots=Lots(**{name: column[: self._n_lots] for name, column in self._columns.items()}),
+        )

@@ -24,16 +24,20 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from allotment.compiled import kernel
+from allotment.compiled import inner, kernel
 from allotment.errors import StoreError
 from allotment.units import Ints
 
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint32]
+DoubleWords = NDArray[np.uint64]
 _Columns = TypeVar("_Columns")
 
 HEADER_BYTES = 8
 _MAGIC = b"AL"
 _NOT_A_DAY = np.iinfo(np.int32).min
+_NO_TIME = np.iinfo(np.int64).min  # NumPy's NaT
+_SIGN = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +99,46 @@ def unpack(
     `more`: functions of the starts that give the record's columns outside the layout.
     Raises StoreError for a blob of another layout.
     """
+    n_rows = int(row_counts(offsets, layout).clip(0).sum())
+    columns = empty(layout, n_rows)
+    starts = unpack_into(columns, 0, buffer, offsets, layout)
+    for name, column in more.items():
+        columns[name] = column(starts)
+    return record(**columns), starts
+
+
+def empty(layout: Layout, n_rows: int) -> dict[str, NDArray[Any]]:
+    """Columns of a layout, not yet filled."""
+    return {
+        name: np.empty(n_rows, "M8[D]" if kind == "D" else kind)
+        for name, kind in zip(layout.names, layout.types, strict=True)
+    }
+
+
+def unpack_into(
+    columns: dict[str, NDArray[Any]], first: int, buffer: Bytes, offsets: Ints, layout: Layout
+) -> Ints:
+    """Write the columns of all blobs, one after the other, behind the `first` rows of `columns`, which
+    have room for them. Returns the rows' starts (n_groups + 1,), from 0.
+
+    Raises StoreError, with nothing written, for a blob of another layout.
+    """
     counts = _read_counts(buffer, offsets, layout)
     starts = np.zeros(counts.shape[0] + 1, np.int64)
     np.cumsum(counts, out=starts[1:])
-    found: dict[str, Any] = {}
     before = 0
     for name, kind, width in zip(layout.names, layout.types, layout.widths, strict=True):
-        data = np.empty(int(starts[-1]) * width, np.uint8)
-        _take_column(buffer, offsets, starts, before, width, data)
-        found[name] = _from_wire(data, kind)
+        out = columns[name][first : first + int(starts[-1])]
+        if kind == "D":
+            _take_days(buffer, offsets, starts, before, out.view(np.int64))
+        elif width == 1:
+            _take_bytes(buffer, offsets, starts, before, out.view(np.uint8))
+        elif width == 4:
+            _take_words(buffer, offsets, starts, before, out.view(np.uint32))
+        else:
+            _take_doubles(buffer, offsets, starts, before, out.view(np.uint64))
         before += width
-    found |= {name: column(starts) for name, column in more.items()}
-    return record(**found), starts
+    return starts
 
 
 def row_counts(offsets: Ints, layout: Layout) -> Ints:
@@ -141,14 +173,6 @@ def _to_wire(values: NDArray[Any], kind: str) -> Bytes:
     return np.ascontiguousarray(values).astype(f">{kind}").view(np.uint8)
 
 
-def _from_wire(data: Bytes, kind: str) -> NDArray[Any]:
-    if kind == "D":
-        days = data.view(">i4").astype(np.int64)
-        days[days == _NOT_A_DAY] = np.iinfo(np.int64).min  # NumPy's NaT
-        return days.view("M8[D]")
-    return data.view(f">{kind}").astype(kind)
-
-
 @kernel
 def _put_headers(buffer: Bytes, offsets: Ints, counts: Ints, head: Bytes) -> None:
     for g in range(counts.shape[0]):
@@ -168,11 +192,49 @@ def _put_column(buffer: Bytes, offsets: Ints, starts: Ints, before: int, width: 
             buffer[to + k] = data[source + k]
 
 
+@inner
+def _word(buffer: Bytes, at: int) -> np.uint32:
+    """Four bytes, big-endian; the compiler makes one load of it."""
+    high = (np.uint32(buffer[at]) << np.uint32(24)) | (np.uint32(buffer[at + 1]) << np.uint32(16))
+    low = (np.uint32(buffer[at + 2]) << np.uint32(8)) | np.uint32(buffer[at + 3])
+    return np.uint32(high | low)
+
+
 @kernel
-def _take_column(buffer: Bytes, offsets: Ints, starts: Ints, before: int, width: int, data: Bytes) -> None:
+def _take_bytes(buffer: Bytes, offsets: Ints, starts: Ints, before: int, out: Bytes) -> None:
     for g in range(starts.shape[0] - 1):
         n = starts[g + 1] - starts[g]
-        source = offsets[g] + HEADER_BYTES + n * before
-        to = starts[g] * width
-        for k in range(n * width):
-            data[to + k] = buffer[source + k]
+        at = offsets[g] + HEADER_BYTES + n * before
+        for i in range(n):
+            out[starts[g] + i] = buffer[at + i]
+
+
+@kernel
+def _take_words(buffer: Bytes, offsets: Ints, starts: Ints, before: int, out: Words) -> None:
+    for g in range(starts.shape[0] - 1):
+        n = starts[g + 1] - starts[g]
+        at = offsets[g] + HEADER_BYTES + n * before
+        for i in range(n):
+            out[starts[g] + i] = _word(buffer, at + 4 * i)
+
+
+@kernel
+def _take_doubles(buffer: Bytes, offsets: Ints, starts: Ints, before: int, out: DoubleWords) -> None:
+    for g in range(starts.shape[0] - 1):
+        n = starts[g + 1] - starts[g]
+        at = offsets[g] + HEADER_BYTES + n * before
+        for i in range(n):
+            high, low = _word(buffer, at + 8 * i), _word(buffer, at + 8 * i + 4)
+            out[starts[g] + i] = (np.uint64(high) << np.uint64(32)) | np.uint64(low)
+
+
+@kernel
+def _take_days(buffer: Bytes, offsets: Ints, starts: Ints, before: int, out: Ints) -> None:
+    for g in range(starts.shape[0] - 1):
+        n = starts[g + 1] - starts[g]
+        at = offsets[g] + HEADER_BYTES + n * before
+        for i in range(n):
+            day = np.int64(_word(buffer, at + 4 * i))
+            if day >= _SIGN:
+                day -= 2 * _SIGN
+            out[starts[g] + i] = _NO_TIME if day == _NOT_A_DAY else day
