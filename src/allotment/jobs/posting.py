@@ -32,6 +32,7 @@ from allotment.tax.identical import IdenticalGroups
 from allotment.units import Ints
 
 _HOUSEHOLDS_AT_ONCE = 200
+_EVENTS_AT_ONCE = 100_000  # memory that a part has used serves the next
 _PARTS_AHEAD = 3
 _SHOWN = 20
 
@@ -146,10 +147,16 @@ class _Ahead:
 
     def begin(self, household_ids: Sequence[int], at_hand: Events | None = None) -> None:
         """Start with the first parts. at_hand: all events of the households; None: those stored."""
-        ids = sorted(household_ids)
-        self._left.extend(
-            ids[at : at + _HOUSEHOLDS_AT_ONCE] for at in range(0, len(ids), _HOUSEHOLDS_AT_ONCE)
-        )
+        ids = np.unique(np.asarray(household_ids, np.int64))
+        if at_hand is None:
+            ends = np.arange(0, len(ids), _HOUSEHOLDS_AT_ONCE)[1:]
+        else:
+            order = np.argsort(at_hand.household_id, kind="stable")
+            at_hand = take(at_hand, order)
+            before = np.searchsorted(at_hand.household_id, ids)
+            part = np.maximum(before // _EVENTS_AT_ONCE, np.arange(len(ids)) // _HOUSEHOLDS_AT_ONCE)
+            ends = np.flatnonzero(np.diff(part)) + 1
+        self._left.extend(some.tolist() for some in np.split(ids, ends) if len(some))
         self._at_hand, self._has_begun = at_hand, True
         self._go_on()
 
@@ -191,8 +198,10 @@ def _derived(books: Books, events: Events, household_ids: Sequence[int]) -> Pack
 
 
 def _of(events: Events, household_ids: Sequence[int]) -> Events:
-    mine = np.isin(events.household_id, np.array(household_ids, np.int64))
-    return events if mine.all() else take(events, mine)
+    """Events of consecutive households. events: by household."""
+    first = np.searchsorted(events.household_id, household_ids[0])
+    last = np.searchsorted(events.household_id, household_ids[-1], side="right")
+    return take(events, np.arange(first, last))
 
 
 class Books:

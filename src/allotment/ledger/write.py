@@ -208,6 +208,8 @@ def concatenate(parts: Sequence[Events]) -> Events:
 def take(events: Events, rows: np.ndarray[Any, Any]) -> Events:
     """The events at the given rows (positions or mask), in that order, with what hangs on them."""
     at = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    if np.array_equal(at, np.arange(len(events))):
+        return events
     columns = {
         part.name: getattr(events, part.name)[at]
         for part in fields(Events)
