@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from datetime import date
 from io import StringIO
@@ -12,9 +13,10 @@ from rich.console import Console
 from allotment.book.household import Account, AccountKind
 from allotment.cli import show
 from allotment.jobs.summary import RunSummary
+from allotment.optimize.alternatives import Other
 from allotment.optimize.reasons import Reason
 from allotment.optimize.why_not import Question, Rule
-from allotment.rebalance.explain import Explanation, NameLeft, NameTrade
+from allotment.rebalance.explain import Explanation, NameLeft, NameTrade, Weighed
 from allotment.rebalance.what_if import Line
 
 
@@ -66,7 +68,10 @@ def trade(**changes: object) -> NameTrade:
         "gain_short_usd": -100.0, "gain_long_usd": 10.0, "tax_usd": -28.0, "cost_usd": 0.1,
         "weight_before": 0.5, "weight_after": 0.2, "weight_index": 0.3,
         "reason": Reason.HARVEST_LOSS, "why": "banks a loss",
-        "because": "Tax falls by $28.", "instead": "Without it the account would be $30 worse off.",
+        "weighed": Weighed(
+            tax_usd=-28.0, cost_usd=0.0, wash_usd=0.0, tilt_usd=0.0, risk_usd=0.0, factor="",
+            worth_usd=30.0, other=Other.HOLD, other_usd=30.0, at_least_usd=math.nan, limit_usd=0.0,
+        ),
     }  # fmt: skip
     return NameTrade(**(values | changes))
 
@@ -82,7 +87,7 @@ def test_trades_are_rows_and_the_rest_is_counted(shown: StringIO, proposal_facts
     told = Explanation(
         headline="Sell and buy.",
         facts=("a fact",),
-        trades=(trade(), trade(security_id=2, side="buy", n_lots=0, because=""), trade(security_id=3)),
+        trades=(trade(), trade(security_id=2, side="buy", n_lots=0, weighed=None), trade(security_id=3)),
         left=(left(),),
     )
     show.explanation(proposal_facts, told, {1: "ABC", 2: "DEF", 3: "GHI", 4: "JKL"}, rows=2)

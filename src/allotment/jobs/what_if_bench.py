@@ -24,6 +24,7 @@ from allotment.store.server import Server
 from allotment.store.session import FirmStore
 
 _SEED = 7
+_SHOWN = 10  # trades of an answer that are told in sentences
 
 
 def bench(accounts: int = 300, asked: int = 50, questions: int = 4) -> dict[str, Any]:
@@ -92,7 +93,9 @@ class _Answer(NamedTuple):
 def _answer(session: WhatIfSession, code: str, change: Change) -> _Answer:
     wall, cpu = perf_counter(), process_time()
     proposal = session.ask(code, change).after.proposal
-    explain(proposal, session.market.model.factor_names)
+    told = explain(proposal, session.market.model.factor_names)
+    for line in told.trades[:_SHOWN]:
+        assert line.because or line.weighed is None
     wall, cpu = perf_counter() - wall, process_time() - cpu
     return _Answer(wall, cpu, proposal.gap_bps, len(proposal.trades))
 

@@ -24,6 +24,23 @@ _APART_CENTS, _APART = 10 * CENTS_PER_USD, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a trade changes, and what doing without it would cost (a row of `TradeReasons`)."""
+
+    tax_usd: float
+    cost_usd: float
+    wash_usd: float
+    tilt_usd: float
+    risk_usd: float
+    factor: str  # what speaks most for it among the factors; "" for none
+    worth_usd: float
+    other: Other
+    other_usd: float
+    at_least_usd: float
+    limit_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NameTrade:
     """One name's trade as a person reads it; sales of several lots are one line."""
 
@@ -38,11 +55,39 @@ class NameTrade:
     cost_usd: float
     reason: Reason
     why: str
-    because: str  # what the trade changes
-    instead: str  # what doing without it would cost; "" where nothing is known
+    weighed: Weighed | None  # None where nothing is known
     weight_before: float
     weight_after: float
     weight_index: float
+
+    @property
+    def because(self) -> str:
+        """What the trade changes, as a sentence."""
+        one = self.weighed
+        if one is None:
+            return ""
+        return sentences.because(
+            tax_usd=one.tax_usd,
+            cost_usd=one.cost_usd,
+            wash_usd=one.wash_usd,
+            tilt_usd=one.tilt_usd,
+            risk_usd=one.risk_usd,
+            factor=one.factor,
+        )
+
+    @property
+    def instead(self) -> str:
+        """What doing without it would cost, as a sentence."""
+        one = self.weighed
+        if one is None:
+            return ""
+        return sentences.instead(
+            worth_usd=one.worth_usd,
+            other=one.other,
+            other_usd=one.other_usd,
+            at_least_usd=one.at_least_usd,
+            limit_usd=one.limit_usd,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +187,7 @@ def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade
     t = proposal.trades
     if not len(t):
         return ()
-    told = _told(proposal.reasons, factor_names)
+    weighed = _weighed(proposal.reasons, factor_names)
     # The largest lot comes first in its name, and speaks for it.
     order = np.lexsort((-t.value_cents, t.security_id, t.side))
     ends = np.diff(t.security_id[order]) | np.diff(t.side[order])
@@ -184,8 +229,7 @@ def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade
             cost_usd=cost,
             reason=reason,
             why=sentences.WHY[reason],
-            because=told[security][0] if security in told else "",
-            instead=told[security][1] if security in told else "",
+            weighed=weighed.get(security),
             weight_before=before,
             weight_after=after,
             weight_index=index,
@@ -209,40 +253,36 @@ def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade
     return tuple(sorted(lines, key=lambda line: -line.value_usd))
 
 
-def _told(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, tuple[str, str]]:
-    """By security: what its trade changes, and what doing without it would cost."""
-    told = {}
+def _weighed(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, Weighed]:
+    """By security."""
+    found = {}
+    amounts = ("tax_usd", "cost_usd", "wash_usd", "tilt_usd", "risk_usd", "worth_usd", "other_usd")
     rows = zip(
         reasons.security_id.tolist(),
         reasons.factor.tolist(),
         reasons.other.tolist(),
-        *(
-            getattr(reasons, name).tolist()
-            for name in ("tax_usd", "cost_usd", "wash_usd", "tilt_usd", "risk_usd", "worth_usd", "other_usd")
-        ),
+        *(getattr(reasons, name).tolist() for name in amounts),
         reasons.at_least_usd.tolist(),
         reasons.limit_usd.tolist(),
         strict=True,
     )
+    others = {int(other): other for other in Other}
     for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least, limit in rows:
         named = factor_names[factor] if 0 <= factor < len(factor_names) else f"factor {factor}"
-        changes = sentences.because(
+        found[security] = Weighed(
             tax_usd=tax,
             cost_usd=cost,
             wash_usd=wash,
             tilt_usd=tilt,
             risk_usd=risk,
             factor=named if factor >= 0 else "",
-        )
-        without = sentences.instead(
             worth_usd=worth,
-            other=Other(other),
+            other=others[other],
             other_usd=other_usd,
             at_least_usd=at_least,
             limit_usd=limit,
         )
-        told[security] = (changes, without)
-    return told
+    return found
 
 
 def _left(proposal: Proposal) -> tuple[NameLeft, ...]:
