@@ -24,6 +24,7 @@ from allotment.store.server import Server
 from allotment.store.session import FirmStore
 
 _SEED = 7
+_TIMES = 3
 _SHOWN = 10  # trades of an answer that are told in sentences
 
 
@@ -33,7 +34,8 @@ def bench(accounts: int = 300, asked: int = 50, questions: int = 4) -> dict[str,
     `first` and `again`: the first and the next changes of an account that the session was opened with.
     `mandate`: the first after a new version of its mandate was stored: it is decided as it stands, too.
     `unopened`: the first about another account: its household's books are read and folded as well.
-    All that is kept is asked for anew with each. `cpu` leaves out the database's own time.
+    Each of `again` is asked three times, and the median counts. All that is kept is asked for anew with
+    each. `cpu` leaves out the database's own time.
     """
     with TemporaryDirectory(prefix="allotment-bench-") as home:
         settings = Settings(home=Path(home))
@@ -60,7 +62,7 @@ def _asked(firm: FirmStore, asked: int, questions: int) -> dict[str, Any]:
     opening_each = (perf_counter() - started) / asked
     answers = {"first": [_answer(session, code, _change(0, rng)) for code in opened]}
     answers["again"] = [
-        _answer(session, code, _change(question, rng)) for code in opened for question in range(1, questions)
+        _usual(session, code, _change(question, rng)) for code in opened for question in range(1, questions)
     ]
     for code in opened:
         _store_mandate(firm, session.known(code).case.mandate, rng)
@@ -98,6 +100,11 @@ def _answer(session: WhatIfSession, code: str, change: Change) -> _Answer:
         assert line.because or line.weighed is None
     wall, cpu = perf_counter() - wall, process_time() - cpu
     return _Answer(wall, cpu, proposal.gap_bps, len(proposal.trades))
+
+
+def _usual(session: WhatIfSession, code: str, change: Change) -> _Answer:
+    """The median of three: other programs of the machine take time, too."""
+    return sorted(_answer(session, code, change) for _ in range(_TIMES))[_TIMES // 2]
 
 
 def _store_mandate(firm: FirmStore, mandate: Mandate, rng: np.random.Generator) -> None:
