@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from allotment.jobs.past_books import known_sequence, past_books
 from allotment.jobs.posting import post
 from allotment.jobs.verification import verify
 from allotment.ledger.events import EventKind
-from allotment.store import event_tables
+from allotment.ledger.write import EventWriter
+from allotment.store import book_tables, event_tables
 from allotment.store.session import FirmStore
 
 
@@ -58,6 +60,55 @@ def test_the_past_stays_as_it_was_known(sample_firm) -> None:
         before.state.accounts
     )
     assert verify(sample_firm, None, quiet).is_clean
+
+
+Digest = tuple[bytes, ...]
+
+
+def seen(firm: FirmStore, code: str, asof: date | None, known_at: str) -> Digest:
+    """All that a view of the past shows."""
+    state = past_books(firm, code, asof, known_at).state
+    parts = (
+        state.taxpayer.lots,
+        state.taxpayer.disposals,
+        state.taxpayer.links,
+        state.broker.lots,
+        state.cash,
+    )
+    return tuple(np.asarray(getattr(part, f.name)).tobytes() for part in parts for f in fields(part))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_view_changes_once_it_was_known(sample_firm, seed: int) -> None:
+    """Whatever is posted later: for days long past, reversals, corrections of corrections."""
+    rng = np.random.default_rng(seed)
+    _, code = first_event(sample_firm, EventKind.DEPOSIT)
+    account = book_tables.find_account(sample_firm, code)
+    days = [date(2024, 1, 2) + timedelta(days=int(n)) for n in rng.integers(0, 700, 3)]
+    views: dict[tuple[date | None, int], Digest] = {}
+    undone: list[int] = []
+    for at in range(6):
+        writer = EventWriter(first_seq=1)
+        own = (account.household_id, account.account_id)
+        for _ in range(int(rng.integers(1, 5))):
+            day = date(2023, 1, 2) + timedelta(days=int(rng.integers(0, 900)))
+            kind = rng.choice([EventKind.DEPOSIT, EventKind.FEE, EventKind.BUY])
+            shares = {"security_id": 1, "quantity_nano": 10**9} if kind == EventKind.BUY else {}
+            writer.write(EventKind(kind), *own, day, amount_cents=int(rng.integers(1, 9_999)), **shares)
+        if undone:
+            writer.write(EventKind.REVERSAL, *own, date(2023, 1, 2), reverses=undone.pop(0))
+        first = event_tables.last_sequence(sample_firm) + 1
+        # Numbers of their own beyond what is stored: a reversal names what is stored.
+        events = replace(writer.events(), ledger_seq=10**9 + np.arange(len(writer.events())))
+        post(sample_firm, events, source=f"test {at}", advance=quiet)
+        undone.append(first)
+        known = event_tables.last_sequence(sample_firm)
+        for asof in (None, *days):
+            views[asof, known] = seen(sample_firm, code, asof, str(known))
+    assert len(set(views.values())) > len(days)
+    for (asof, known), digest in views.items():
+        assert seen(sample_firm, code, asof, str(known)) == digest
+    assert verify(sample_firm, [account.household_id], quiet).is_clean
 
 
 def test_a_day_shows_what_was_effective_by_then(books, sample_book) -> None:
