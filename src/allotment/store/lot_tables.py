@@ -22,6 +22,7 @@ from allotment.store.session import FirmStore, some_ids
 from allotment.units import Ints
 
 LAYOUT = packed.layout_of(Lots, 1, without=("account_ix",))
+_BLOBS = sql.SQL("SELECT account_id, version, packed FROM lots_now WHERE {} ORDER BY account_id")
 _ACCOUNTS_AT_ONCE = 256
 _PARTS_AHEAD = 2
 
@@ -148,8 +149,16 @@ def read_lots(
 ) -> StoredLots:
     """The lots of the accounts (default: of every account); accounts never written are absent."""
     some = sql.SQL("view = {} AND {}").format(view.value, some_ids(account_ids, "account_id"))
+    if account_ids is None or len(account_ids) > _ACCOUNTS_AT_ONCE:
+        return _read_many(firm, some)
+    room = _Room(0)
+    room.take(firm.connection().execute(_BLOBS.format(some), binary=True).fetchall())
+    return room.lots()
+
+
+def _read_many(firm: FirmStore, some: sql.Composed) -> StoredLots:
+    """The server sends a part, this thread receives it, and another unpacks the one before."""
     room = _Room(_n_lots(firm, some))
-    # The server sends a part, this thread receives it, and another unpacks the one before.
     with firm.transaction(), ThreadPoolExecutor(1) as beside:
         waiting = deque[Future[None]]()
         for part in _parts(firm, some):
@@ -170,9 +179,8 @@ def _n_lots(firm: FirmStore, some: sql.Composed) -> int:
 
 def _parts(firm: FirmStore, some: sql.Composed) -> Iterator[list[tuple[int, int, bytes]]]:
     """(account_id, version, packed) in parts, all as they stood at one moment."""
-    query = sql.SQL("SELECT account_id, version, packed FROM lots_now WHERE {} ORDER BY account_id")
     with firm.connection().cursor("lots", binary=True) as cursor:
-        cursor.execute(query.format(some))
+        cursor.execute(_BLOBS.format(some))
         while part := cursor.fetchmany(_ACCOUNTS_AT_ONCE):
             yield part
 
