@@ -27,8 +27,10 @@ def _room(matrix: Matrix, used: int, margin: int) -> Matrix:
 
 @inner
 def _margin(b: Books) -> int:
-    """Rows that the worst transaction can need: it cuts every piece and every claim."""
-    return int(4 * (b.counts[c.LIVE] + b.counts[c.N_CLAIMS]) + 16)
+    """Rows that the worst transaction can need: sleeves' labels cut every piece once (`tax.sleeve_labels`),
+    then washes cut all of them and every claim."""
+    live = 2 * b.counts[c.LIVE]
+    return int(b.counts[c.LIVE] + 4 * (live + b.counts[c.N_CLAIMS]) + 16)
 
 
 @inner
