@@ -153,9 +153,9 @@ class _Ahead:
         else:
             order = np.argsort(at_hand.household_id, kind="stable")
             at_hand = take(at_hand, order)
-            before = np.searchsorted(at_hand.household_id, ids)
-            part = np.maximum(before // _EVENTS_AT_ONCE, np.arange(len(ids)) // _HOUSEHOLDS_AT_ONCE)
-            ends = np.flatnonzero(np.diff(part)) + 1
+            by_events = np.searchsorted(at_hand.household_id, ids) // _EVENTS_AT_ONCE
+            by_number = np.arange(len(ids)) // _HOUSEHOLDS_AT_ONCE
+            ends = np.flatnonzero(np.diff(by_events) | np.diff(by_number)) + 1
         self._left.extend(some.tolist() for some in np.split(ids, ends) if len(some))
         self._at_hand, self._has_begun = at_hand, True
         self._go_on()

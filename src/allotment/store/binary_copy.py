@@ -62,11 +62,11 @@ class Slices:
         return int(self.starts.shape[0])
 
     @staticmethod
-    def of_texts(texts: Sequence[str]) -> Slices:
+    def of_texts(texts: Sequence[str] | pa.Array) -> Slices:
         """Texts in UTF-8."""
         import pyarrow as pa
 
-        return _variable(pa.array(texts, pa.large_string()))
+        return _variable(texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string()))
 
     @staticmethod
     def repeated(text: str, n_rows: int) -> Slices:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psycopg
@@ -20,6 +20,9 @@ from allotment.store.array_wire import Blobs
 from allotment.store.binary_copy import Json, Nullable, Slices
 from allotment.store.session import FirmStore, some_ids
 from allotment.units import Bools, Index, Ints
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = (
     "household_id",
@@ -122,7 +125,7 @@ def append_events(
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
         meanwhile(added)
         if ids is None:
-            rows = _rows_of(added, source, _numbered(events.ledger_seq[fresh]))
+            rows = _rows_of(added, source, Slices.of_texts(_numbered(events.ledger_seq[fresh])))
         else:
             rows = _rows_of(added, source, Slices.of_texts([ids[i] for i in fresh.tolist()]))
         # Not beside the copy: loops of Python take turns with it, and it would wait for them.
@@ -241,21 +244,15 @@ def load_events(
 # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _numbers(ledger_seq: Ints) -> list[str]:
-    return [f"#{one:012d}" for one in ledger_seq.tolist()]
+def _numbered(ledger_seq: Ints) -> pa.Array:
+    """Ids of events whose source has none: # and twelve digits or more."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _numbered(ledger_seq: Ints) -> Slices:
-    """`_numbers` as columns."""
-    if ledger_seq.max(initial=0) >= 10**12:  # planned, not yet numbered (`ledger.write.UNBOOKED`)
-        return Slices.of_texts(_numbers(ledger_seq))
-    data = np.empty((len(ledger_seq), 13), np.uint8)
-    data[:, 0], left = ord("#"), ledger_seq
-    for place in range(12, 0, -1):
-        left, digit = np.divmod(left, 10)
-        data[:, place] = ord("0") + digit
-    n = len(ledger_seq)
-    return Slices(data.ravel(), np.arange(n, dtype=np.int64) * 13, np.full(n, 13, np.int64))
+    digits = pc.utf8_lpad(pa.array(ledger_seq).cast(pa.large_string()), 12, "0")
+    return pc.binary_join_element_wise(
+        pa.scalar("#", pa.large_string()), digits, pa.scalar("", pa.large_string())
+    )
 
 
 def _checked(source_ids: Sequence[str], source: str) -> list[str]:
@@ -274,7 +271,7 @@ def _stored_already(firm: FirmStore, events: Events, source: str, source_ids: Se
     known = connection.execute("SELECT EXISTS (SELECT FROM posting WHERE source = %s)", [source]).fetchone()
     if known == (False,):
         return sequence
-    keys = _numbers(events.ledger_seq) if source_ids is None else source_ids
+    keys = _numbered(events.ledger_seq).to_pylist() if source_ids is None else source_ids
     row_of = {key: i for i, key in enumerate(keys)}
     by_posting = "JOIN posting p ON e.ledger_seq BETWEEN p.first_seq AND p.last_seq WHERE p.source = %s "
     by_index = "WHERE e.source = %s AND left(e.source_id, 1) <> '#' "

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from allotment.book.lots import Lots
 from allotment.errors import DataError
-from allotment.store import binary_copy, packed
+from allotment.store import binary_copy, book_tables, packed
 from allotment.store.session import FirmStore, some_ids
 from allotment.units import Ints
 
@@ -90,12 +90,11 @@ def write_packed(
         "packed": binary_copy.Slices(data, offsets[:-1], np.diff(offsets)),
     }
     with firm.transaction() as connection:
-        # The households' lock: who finds nothing stored is the first to write.
-        connection.execute(
-            "SELECT FROM household WHERE household_id IN "
-            "(SELECT household_id FROM account WHERE account_id = ANY(%s)) ORDER BY household_id FOR UPDATE",
-            [ids.tolist()],
+        # Under the households' lock, who finds nothing stored is the first to write.
+        homes = connection.execute(
+            "SELECT DISTINCT household_id FROM account WHERE account_id = ANY(%s)", [ids.tolist()]
         )
+        book_tables.lock_households(firm, sorted(household for (household,) in homes))
         stored = connection.execute(
             "SELECT EXISTS (SELECT FROM lots_now WHERE view = %s AND account_id = ANY(%s))",
             [view.value, ids.tolist()],

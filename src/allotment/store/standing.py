@@ -1,4 +1,4 @@
-"""Has anything changed that an account is decided from? One statement tells, in half a millisecond.
+"""Has anything changed that an account is decided from? One statement tells.
 
 Whoever keeps what they have read of an account asks for its standing with every question and reads
 again when it is another. It counts what every program has committed.
