@@ -383,6 +383,12 @@ def relabelled(book: EventWriter, lot: int, shares: int) -> None:
     )
 
 
+def bought_in_the_second(book: EventWriter, shares: int) -> int:
+    """A purchase of the account's second sleeve, after the first one's."""
+    facts = {"security_id": APPLE, "quantity_nano": shares * SHARE, "amount_cents": 20_000}
+    return book.write(EventKind.BUY, *TAXABLE, date(2024, 1, 11), sleeve_id=71, **facts)
+
+
 def held_by_sleeve(state: BookState) -> dict[tuple[int, int], int]:
     """Shares by (sleeve, event that made the lot)."""
     lots, held = state.taxpayer.lots, Counter[tuple[int, int]]()
@@ -413,15 +419,7 @@ def test_a_sale_by_method_closes_the_accounts_lot_and_the_sleeves_shares() -> No
     ones of the other. What it has too few of leaves the other sleeve."""
     book = EventWriter()
     early = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
-    late = book.write(
-        EventKind.BUY,
-        *TAXABLE,
-        date(2024, 1, 11),
-        security_id=APPLE,
-        quantity_nano=6 * SHARE,
-        amount_cents=20_000,
-        sleeve_id=71,
-    )
+    late = bought_in_the_second(book, 6)
     sale = {"security_id": APPLE, "sleeve_id": 71}
     book.write(
         EventKind.SELL, *TAXABLE, date(2024, 3, 1), quantity_nano=4 * SHARE, amount_cents=8_000, **sale
@@ -447,15 +445,7 @@ def test_labels_that_were_exchanged_leave_whole_lots_behind() -> None:
     """To the last billionth: what was given can be named and sold, and no more than there is."""
     book = EventWriter()
     early = book.buy(TAXABLE, date(2024, 1, 10), APPLE, 10, 100)
-    late = book.write(
-        EventKind.BUY,
-        *TAXABLE,
-        date(2024, 1, 11),
-        security_id=APPLE,
-        quantity_nano=6 * SHARE,
-        amount_cents=20_000,
-        sleeve_id=71,
-    )
+    late = bought_in_the_second(book, 6)
     relabelled(book, early, 2)
     sale = {"security_id": APPLE, "sleeve_id": 71}
     book.write(

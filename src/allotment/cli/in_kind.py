@@ -90,12 +90,9 @@ def donate(
     from allotment.jobs.in_kind import InKindQuestion
     from allotment.rebalance.in_kind import Leaving
 
+    most, day = _cents(amount, "--amount"), asof.date() if asof else None
     question = InKindQuestion(
-        how=Leaving.DONATION,
-        account=account,
-        value_cents_max=_cents(amount, "--amount"),
-        asof=asof.date() if asof else None,
-        reason=reason,
+        how=Leaving.DONATION, account=account, value_cents_max=most, asof=day, reason=reason
     )
     _run(context, question, post=post, as_json=as_json)
 
@@ -117,12 +114,9 @@ def give(
     from allotment.jobs.in_kind import InKindQuestion
     from allotment.rebalance.in_kind import Leaving
 
+    most, day = _cents(amount, "--amount"), asof.date() if asof else None
     question = InKindQuestion(
-        how=Leaving.GIFT,
-        account=account,
-        value_cents_max=_cents(amount, "--amount"),
-        asof=asof.date() if asof else None,
-        reason=reason,
+        how=Leaving.GIFT, account=account, value_cents_max=most, asof=day, reason=reason
     )
     _run(context, question, post=post, as_json=as_json)
 
