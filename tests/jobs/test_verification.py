@@ -53,3 +53,16 @@ def test_an_event_changed_behind_the_books_is_found(sample_firm, owner: Store) -
     found = verify(sample_firm, None, quiet)
     assert any("was changed" in one for one in found.broken)
     assert found.different  # the cash is another too
+
+
+def test_an_event_without_a_posting_is_found(sample_firm) -> None:
+    """Its account need not exist: accounts are looked up for postings."""
+    number = event_tables.last_sequence(sample_firm) + 1
+    sample_firm.connection().execute(
+        "INSERT INTO event (ledger_seq, household_id, account_id, sleeve_id, day_seq, security_id, "
+        "quantity_nano, amount_cents, order_id, other_account_id, effective, kind, source, source_id) "
+        "VALUES (%s, 999999, 999999, 0, 0, 0, 0, 100, 0, 0, '2024-06-28', 65, 'behind', '1')",
+        [number],
+    )
+    found = verify(sample_firm, None, quiet)
+    assert found.broken == (f"events {number} to {number} belong to no posting",)

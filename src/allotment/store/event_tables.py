@@ -147,6 +147,13 @@ def last_sequence(firm: FirmStore) -> int:
     return int(found[0])
 
 
+def newest_stored(firm: FirmStore) -> int:
+    """The greatest sequence among the stored events, 0 when there is none."""
+    found = firm.connection().execute("SELECT coalesce(max(ledger_seq), 0) FROM event").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
 def last_sequence_of(firm: FirmStore, household_id: int) -> int:
     """The sequence of the newest event of a household, 0 when there is none."""
     found = (
