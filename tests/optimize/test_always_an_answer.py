@@ -244,12 +244,14 @@ def check_answer(market: Market, problem: Problems) -> None:
 
 
 def judge_may_prove_less_by(problem: Problems) -> float:
-    """Charges of lots too light to move a weight, of which the judge may see a part; and what is lost of
-    a cost that the kernels count down from a limit of a billion accounts."""
+    """Charges of lots too light to move a weight, of which the judge may see a part; what is lost of a cost
+    that the kernels count down from a limit of a billion accounts; and what is lost of every cost that the
+    judge adds to a charge of a billion accounts and takes off again."""
     lots_from = problem.lots_from[problem.names_from]
     charge = np.repeat(problem.lot_charge, np.diff(lots_from))
     is_dust = (problem.lot_weight > 0.0) & (problem.lot_weight < 1e-12)
-    return float(charge[is_dust].sum()) + 1e-15 * float(np.max(problem.weight_max, initial=0.0))
+    lost = 1e-15 * np.max(problem.weight_max, initial=0.0) + np.spacing(problem.lot_charge.max())
+    return float(charge[is_dust].sum() + lost)
 
 
 def check_conflicts(market: Market, problem: Problems) -> None:
@@ -280,6 +282,16 @@ def test_lots_of_dust_and_immense_limits_are_proven_too(
 ) -> None:
     """A charge by the weight of such a lot is a number that swallows every other."""
     check_answer(*nasty.nasty_problem(seed, n_names, n_accounts, twists))
+
+
+@pytest.mark.parametrize(("end", "beyond"), [("regime_lower", np.inf), ("regime_upper", -np.inf)])
+def test_a_regime_that_no_gain_lies_in_is_refused(end: str, beyond: float) -> None:
+    market, problem = nasty.nasty_problem(2, 3, 1, [])
+    assert len(problem.regime_constant) > 1
+    ends = getattr(problem, end).copy()
+    ends[0, 1] = beyond
+    answer = solve_batch(market, problem._replace(**{end: ends}))
+    assert answer.status[0] == Status.INVALID
 
 
 @given(nasty_problems())

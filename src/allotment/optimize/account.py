@@ -7,8 +7,8 @@ import math
 from allotment.compiled import hidden, inner, kernel, part
 from allotment.optimize.branches import Found, search
 from allotment.optimize.check import find_fault, regimes_are_sound
-from allotment.optimize.counts import climb, undo_counts
-from allotment.optimize.dual import copy_to
+from allotment.optimize.counts import THOROUGH, climb, undo_counts
+from allotment.optimize.dual import Effort, copy_to
 from allotment.optimize.exchange import exchange_lots, sell_lots, spare_gains
 from allotment.optimize.lattice import lattice_bound
 from allotment.optimize.load import load, set_regime
@@ -33,6 +33,7 @@ _BOUND_MARGIN = 1e-11  # for the float error of the bound: sums of some thousand
 _BPS = 1e-4
 _ROOM = 1e-6  # share of a tracking-error limit left for the rounding of shares
 _LIMIT_TRIALS = 3
+_GLANCE = Effort(3, 1e-6, math.inf)  # enough of a regime's bound to see where to search first
 # The values of `Status` and `Fault`: kernels do not read enumerations.
 _SOLVED, _RELAXED, _EMPTY, _INVALID, _FAILED = 0, 1, 2, 3, 4
 _REGIME_FAULT = 8
@@ -121,16 +122,20 @@ def _solve(
         solution.hold_feasible[a] = feasible
     best, bound, traded, solves = held, math.inf, False, 0
     n_cases, cases = max(1, shape.n_regimes), solution.cases_from[j]
-    # Of several regimes all bounds come first: then the lowest is searched first, and only those below
-    # the best answer after it.
+    # Of several regimes all bounds come first, roughly: then the lowest is searched first, and after it
+    # only those that could save more than the gap at which a search stops.
     n_bounds = n_cases if n_cases > 1 else 0
-    lowest = 0
+    lowest, effort = 0, THOROUGH
     for turn in range(n_bounds + n_cases):
-        case = turn
-        if turn >= n_bounds > 0:
+        glance, case = turn < n_bounds, turn
+        if glance:
+            effort = _GLANCE
+        elif n_bounds > 0:
             lowest = _lowest(solution, cases, n_cases) if turn == n_bounds else lowest
             case = _after(lowest, turn - n_bounds)
-            if solution.case_bound[cases + case] >= best:
+            enough = best - options.gap_bps * _BPS if traded else best
+            effort = Effort(THOROUGH.steps, THOROUGH.tolerance, enough)
+            if solution.case_bound[cases + case] >= enough:
                 continue
         if shape.n_regimes:
             regime = shape.first_regime + case
@@ -138,12 +143,12 @@ def _solve(
             constant = problem.regime_constant[regime]
             shape = with_constants(shape, constant, constant)
         _start(shape, work, start)
-        if turn >= n_bounds > 0:
-            _go_on(shape, work, solution, cases + case)
-        known = best if turn >= n_bounds else -math.inf
-        found = _search(shape, work, market.loadings, options, known)
+        if n_bounds > 0 and turn > 0:
+            # A bound starts from its neighbour's multipliers, a search from those of its own bound.
+            _go_on(shape, work, solution, cases + (case - 1 if glance else case))
+        found = _search(shape, work, market.loadings, options, effort, glance)
         solves += found.n_solves
-        if turn < n_bounds or n_bounds == 0 or found.bound > solution.case_bound[cases + case]:
+        if glance or n_bounds == 0 or found.bound > solution.case_bound[cases + case]:
             _certify(shape, work, solution, cases + case, found.bound)
         if not math.isfinite(found.cost):
             continue
@@ -199,10 +204,12 @@ def _start(shape: Shape, work: Workspace, start: Floats) -> None:
 
 @hidden
 def _go_on(shape: Shape, work: Workspace, solution: Solutions, case: int) -> None:
-    """The multipliers that proved a case's bound."""
-    first = solution.theta_from[case]
+    """The multipliers that proved a case's bound; 0 at an end that the regime at work leaves open."""
+    first, m = solution.theta_from[case], work.multipliers
     for r in range(shape.size):
-        work.multipliers.theta[r] = solution.theta[first + r]
+        theta = solution.theta[first + r]
+        end = m.upper[r] if theta > 0.0 else m.lower[r]
+        m.theta[r] = theta if m.risk_price[r] > 0.0 or math.isfinite(end) else 0.0
 
 
 @hidden
@@ -214,23 +221,25 @@ def _keep_best(shape: Shape, work: Workspace) -> None:
 
 
 @part
-def _search(shape: Shape, work: Workspace, table: Floats, options: SolveOptions, known: float) -> Found:
-    """Search and round, from the multipliers at work; the answer is left in work.answer. known: cost of an
-    answer already found, at which a regime's bound is high enough."""
+def _search(
+    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, effort: Effort, glance: bool
+) -> Found:
+    """The bound, from the multipliers at work; unless that is all, or is high enough, search and round,
+    too: the answer is left in work.answer."""
     accounts, m, answer = work.accounts, work.multipliers, work.answer
     rebuild(shape, work)
     start_limits(shape, work)
     copy_to(answer.bound_theta, m.theta, shape.size)
     copy_to(answer.bound_risk_price, accounts.risk_price, shape.n_accounts)
     if shape.has_limit:
-        shape, bound = climb_limits(shape, work, table, options.te_price, -math.inf)
+        shape, bound = climb_limits(shape, work, table, options.te_price, -math.inf, effort)
     else:
         shape = priced(shape, work)
-        bound = climb(shape, work, table, -math.inf)
+        bound = climb(shape, work, table, -math.inf, effort)
     # Multipliers that an account without a search ends with.
     copy_to(answer.theta, answer.bound_theta, shape.size)
     copy_to(answer.risk_price, answer.bound_risk_price, shape.n_accounts)
-    if not math.isfinite(bound) or (shape.n_regimes > 0 and bound >= known):
+    if glance or not math.isfinite(bound) or bound >= effort.enough:
         return Found(math.inf, bound, 0)
     found = search(shape, work, table, options, bound, options.gap_bps * _BPS)
     if not (math.isfinite(found.cost) and math.isfinite(found.bound)):

@@ -12,6 +12,7 @@ no candidate: D + (φ_a − φ_best) bounds every answer that takes it.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from allotment.compiled import hidden, inner, part
@@ -303,7 +304,7 @@ def search(
     """
     names, curves, state = work.names, work.curves, work.state
     choose_minimisers(shape, work)
-    cost = 1e300
+    cost = math.inf
     solves = 0
     # The relaxed maximum often sits on a kink, so its minimisers are mended before the first solve.
     propose(shape, work, table, _FIRST_THRESHOLD)

@@ -47,13 +47,14 @@ def find_fault(market: Market, problem: Problems, asset_seen: Bools, a: int) -> 
 
 @hidden
 def regimes_are_sound(problem: Problems, first: int, last: int) -> bool:
-    """Finite rates, ends the right way up."""
+    """Finite rates, ends the right way up and within reach."""
     for g in range(first, last):
         rates = abs(problem.regime_short_rate[g]) + abs(problem.regime_long_rate[g])
         if not rates + abs(problem.regime_constant[g]) <= _LARGEST:
             return False
         for x in range(3):
-            if not problem.regime_lower[g, x] <= problem.regime_upper[g, x]:
+            lower, upper = problem.regime_lower[g, x], problem.regime_upper[g, x]
+            if not lower <= upper or lower == math.inf or upper == -math.inf:
                 return False
     return True
 

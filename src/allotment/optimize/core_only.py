@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from allotment.compiled import kernel
 from allotment.optimize.branches import search
-from allotment.optimize.counts import climb
+from allotment.optimize.counts import THOROUGH, climb
 from allotment.optimize.load import load
 from allotment.optimize.measures import rebuild
 from allotment.optimize.problem import Market, Problems, SolveOptions
@@ -30,6 +30,6 @@ def search_again(
         for _ in range(times):
             work.multipliers.theta[:] = 0.0
             now = priced(shape, work)
-            bound = climb(now, work, market.loadings, -1e300)
+            bound = climb(now, work, market.loadings, -1e300, THOROUGH)
             found = search(now, work, market.loadings, options, bound, options.gap_bps * _BPS)
             costs[j] = found.cost

@@ -7,18 +7,19 @@ count too many of is undone where that costs least.
 
 from __future__ import annotations
 
+import math
+
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.branches import Found, answer_cost, keep, keep_bound
 from allotment.optimize.curves import piece_minimum
-from allotment.optimize.dual import copy_to, maximise, solve_chosen
+from allotment.optimize.dual import Effort, copy_to, maximise, solve_chosen
 from allotment.optimize.load import TRADES
 from allotment.optimize.measures import measure
 from allotment.optimize.pieces import EITHER
 from allotment.optimize.workspace import Brackets, Multipliers, Shape, Workspace
 from allotment.units import Floats
 
-_RELAXED_STEPS = 8
-_RELAXED_TOLERANCE = 1e-9
+THOROUGH = Effort(8, 1e-9, math.inf)
 _ROUNDS = 16
 _FIRST_PRICE = 1e-6
 _CLOSE = 0.004  # share of the end by which a priced count may stay inside it
@@ -26,14 +27,14 @@ _REPAIRS = 6
 
 
 @hidden
-def climb(shape: Shape, work: Workspace, table: Floats, bound: float) -> float:
+def climb(shape: Shape, work: Workspace, table: Floats, bound: float, effort: Effort) -> float:
     """D over every branch, climbed from `theta`, prices of counts found too; the best bound, whose
     multipliers are kept if it beats `bound`. Leaves the minimisers at the last multipliers."""
-    here = maximise(shape, work, table, True, _RELAXED_STEPS, _RELAXED_TOLERANCE)
+    here = maximise(shape, work, table, True, effort)
     if here > bound:
         bound = here
         keep_bound(shape, work)
-    if not shape.has_counts:
+    if not shape.has_counts or bound >= effort.enough:
         return bound
     m, brackets = work.multipliers, work.count_prices
     for r in range(shape.size):
@@ -46,10 +47,12 @@ def climb(shape: Shape, work: Workspace, table: Floats, bound: float) -> float:
                 moved = _move_price(m, brackets, r) or moved
         if not moved:
             break
-        here = maximise(shape, work, table, True, _RELAXED_STEPS, _RELAXED_TOLERANCE)
+        here = maximise(shape, work, table, True, effort)
         if here > bound:
             bound = here
             keep_bound(shape, work)
+        if bound >= effort.enough:
+            return bound
     for r in range(shape.size):
         if m.kind[r] >= TRADES and brackets.high[r] > brackets.low[r]:
             # How fast the count falls with its price: what flips are charged by.

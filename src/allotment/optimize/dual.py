@@ -18,6 +18,9 @@ part in Newton's step; `balance` finds their prices.
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.hessian import count_free
 from allotment.optimize.linear import factorise, solve_lower, solve_upper
@@ -38,6 +41,14 @@ _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
 _CHOSEN_STEPS = 25
 _CHOSEN_TOLERANCE = 1e-16
+
+
+class Effort(NamedTuple):
+    """When a climb of D may end."""
+
+    steps: int  # after so many Newton steps
+    tolerance: float  # when a step promises less
+    enough: float  # as soon as D is as high
 
 
 @inner
@@ -215,12 +226,10 @@ def take_values(shape: Shape, work: Workspace, table: Floats) -> None:
 
 
 @hidden
-def maximise(
-    shape: Shape, work: Workspace, table: Floats, every: bool, steps_max: int, tolerance: float
-) -> float:
+def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: Effort) -> float:
     """Climb D from `theta`; returns D there. Leaves theta, q, the minimisers, value, gradient.
 
-    Ends when a Newton step promises less than `tolerance`, or when no step climbs.
+    Ends as `effort` says, or when no step climbs.
     """
     names, state, m = work.names, work.state, work.multipliers
     theta = m.theta
@@ -228,18 +237,18 @@ def maximise(
     for i in range(shape.n):
         state.q[i] -= names.utility[i]
     height = minima(shape, work, theta, state.q, every)
-    for done in range(steps_max + 1):
+    for done in range(effort.steps + 1):
         take_values(shape, work, table)
         _slopes(shape, m)
         if shape.has_kinds:
             slope_all(shape, work)
         count_free(shape, work, table)
-        if done == steps_max or not _direction(shape, m):
+        if done == effort.steps or height >= effort.enough or not _direction(shape, m):
             break
         promised = 0.0
         for r in range(shape.size):
             promised += m.gradient[r] * m.step[r]
-        if promised <= tolerance:
+        if promised <= effort.tolerance:
             break
         prices(shape, work.accounts, names, work.entries, table, m.step, state.q_step)
         climbed = _climb(shape, work, every, height, promised)
@@ -254,7 +263,7 @@ def maximise(
 @hidden
 def solve_chosen(shape: Shape, work: Workspace, table: Floats) -> None:
     """The optimum over the chosen pieces, as far as floats go."""
-    maximise(shape, work, table, False, _CHOSEN_STEPS, _CHOSEN_TOLERANCE)
+    maximise(shape, work, table, False, Effort(_CHOSEN_STEPS, _CHOSEN_TOLERANCE, math.inf))
 
 
 @part

@@ -12,7 +12,7 @@ import math
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.branches import keep
 from allotment.optimize.counts import climb
-from allotment.optimize.dual import copy_to, solve_chosen
+from allotment.optimize.dual import Effort, copy_to, solve_chosen
 from allotment.optimize.hessian import start_hessian
 from allotment.optimize.load import price_risk
 from allotment.optimize.workspace import Shape, Workspace
@@ -136,14 +136,16 @@ def _forget(shape: Shape, work: Workspace) -> None:
 
 @part
 def climb_limits(
-    shape: Shape, work: Workspace, table: Floats, te_price: float, bound: float
+    shape: Shape, work: Workspace, table: Floats, te_price: float, bound: float, effort: Effort
 ) -> tuple[Shape, float]:
     """`counts.climb` over κ too; returns the problem at the last κ and the best bound."""
     accounts = work.accounts
     _forget(shape, work)
     shape = priced(shape, work)
     for trial in range(_CLIMBS):
-        bound = climb(shape, work, table, bound)
+        bound = climb(shape, work, table, bound, effort)
+        if bound >= effort.enough:
+            break
         moved = False
         for a in range(shape.n_accounts):
             if accounts.te_max[a] < math.inf and trial < _CLIMBS - 1:

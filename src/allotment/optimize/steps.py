@@ -12,7 +12,7 @@ import math
 
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.curves import piece_cost, piece_minimum
-from allotment.optimize.dual import copy_to, maximise
+from allotment.optimize.dual import Effort, copy_to, maximise
 from allotment.optimize.hessian import count_free
 from allotment.optimize.linear import factorise, solve_lower
 from allotment.optimize.load import STEP_DUST, TINY_STEP
@@ -98,7 +98,7 @@ def round_large_steps(shape: Shape, work: Workspace, table: Floats) -> None:
     copy_to(m.theta, answer.theta, shape.size)
     for i in range(shape.n):
         state.chosen[i] = answer.piece[i]
-    maximise(shape, work, table, False, 0, 0.0)
+    maximise(shape, work, table, False, Effort(0, 0.0, math.inf))
     largest = 0.0
     for i in range(shape.n):
         largest = max(largest, names.step[i])
