@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
 
 from allotment.errors import DataError
+from allotment.market.corporate_action import ActionKind, CorporateAction
 from allotment.market.index import IndexWeights, WeightKind
 from allotment.market.prices import PriceHistory
 from allotment.market.security import SecurityKind
@@ -56,6 +58,38 @@ def test_members_without_a_price_or_unknown_are_left_out() -> None:
     prices = history([[10, 20, 40], [10, 20, 40], [10, 20, np.nan]])
     weights = index(date(2025, 6, 27), [0.4, 0.2, 0.2, 0.2], ids=(1, 2, 3, 9))
     assert carried(weights, prices, 2) == pytest.approx([2 / 3, 1 / 3, 0.0])
+
+
+def act(kind: ActionKind, day: str, security: int = 3, **terms: Any) -> CorporateAction:
+    return CorporateAction(security_id=security, ex_date=date.fromisoformat(day), kind=kind, **terms)
+
+
+def test_a_successor_takes_its_predecessors_place_until_the_index_is_published_anew() -> None:
+    """Without the merger a fifth of the index would be spread over the members that are left."""
+    prices = history([[10, 20, 40], [10, 20, 50], [10, 20, np.nan]])
+    weights = index(date(2025, 6, 26), [0.8, 0.2], ids=(1, 3))
+    merger = act(ActionKind.STOCK_MERGER, "2025-06-30", other_security_id=2, ratio=2.5)
+    assert carried(weights, prices, 2, [merger]) == pytest.approx([0.8 / 1.05, 0.25 / 1.05, 0.0])
+    assert carried(weights, prices, 2) == pytest.approx([1.0, 0.0, 0.0])
+
+
+def test_a_child_enters_with_its_share_of_the_value() -> None:
+    """Of 40 a share, 10 are spun off: a quarter of the weight is the child's."""
+    prices = history([[10, np.nan, 40], [10, np.nan, 40], [10, 5, 40]])
+    prices = replace(prices, close_micros=np.array([[10, 0, 40], [10, 0, 40], [10, 5, 30]]) * 1_000_000)
+    weights = index(date(2025, 6, 26), [0.6, 0.4], ids=(1, 3))
+    spin = act(ActionKind.SPIN_OFF, "2025-06-30", other_security_id=2, ratio=2.0)
+    assert carried(weights, prices, 2, [spin]) == pytest.approx([0.6, 0.1, 0.3])
+
+
+@pytest.mark.parametrize("day", ["2025-06-26", "2025-07-01"])
+def test_what_the_weights_know_already_or_is_still_to_come_changes_nothing(day: str) -> None:
+    prices = history([[10, 20, 40]] * 3)
+    gone = act(ActionKind.CASH_MERGER, day, amount_usd=40)
+    weights = index(date(2025, 6, 26), [0.5, 0.3, 0.2])
+    assert carried(weights, prices, 2, [gone]) == pytest.approx([0.5, 0.3, 0.2])
+    inside = replace(gone, ex_date=date(2025, 6, 27))
+    assert carried(weights, prices, 2, [inside]) == pytest.approx([0.625, 0.375, 0.0])
 
 
 def test_weights_older_than_the_prices_are_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -19,10 +19,10 @@ from allotment.ledger.preview import Preview, preview
 from allotment.ledger.write import concatenate, take
 from allotment.market.corporate_action import ActionKind, CorporateAction
 from allotment.market.index import IndexWeights, WeightKind
-from allotment.market.index_consequence import IndexConsequence, index_consequences
+from allotment.market.index_consequence import IndexConsequence, at_closes, index_consequences
 from allotment.store import action_tables, book_tables, event_tables, index_tables, market_tables
 from allotment.store.session import FirmStore
-from allotment.units import MICROS_PER_USD, NANO_PER_SHARE, Ints
+from allotment.units import NANO_PER_SHARE
 
 Advance = Callable[[str, int, int], None]
 _HOUSEHOLDS_AT_ONCE = 500
@@ -97,26 +97,10 @@ def with_closes(firm: FirmStore, actions: Sequence[CorporateAction]) -> tuple[Co
             wanted.setdefault(action.ex_date, []).append(at)
     for day, places in wanted.items():
         ids = {made[at].security_id for at in places} | {made[at].other_security_id or 0 for at in places}
-        closes = _closes(firm, day, np.array(sorted(ids - {0}), np.int64))
-        for at in places:
-            action = made[at]
-            other = action.other_security_id or action.security_id
-            made[at] = replace(
-                action,
-                price_usd=action.price_usd or closes.get(action.security_id, 0.0),
-                other_price_usd=action.received_price_usd or closes.get(other, 0.0),
-            )
+        prices = market_tables.load_prices(firm, day, day, np.array(sorted(ids - {0}), np.int64))
+        for at, valued in zip(places, at_closes([made[at] for at in places], prices), strict=True):
+            made[at] = valued
     return tuple(made)
-
-
-def _closes(firm: FirmStore, day: date, ids: Ints) -> dict[int, float]:
-    prices = market_tables.load_prices(firm, day, day, ids)
-    if not len(prices.sessions):
-        return {}
-    return {
-        number: micros / MICROS_PER_USD
-        for number, micros in zip(prices.security_ids.tolist(), prices.close_micros[0].tolist(), strict=True)
-    }
 
 
 def calendar(

@@ -53,6 +53,7 @@ def snapshot_of(history: MarketHistory, asof: date, policy: EstimationPolicy | N
         model,
         exposures(history, asof, scores=history.scores),
         flags,
+        history.actions,
     )
 
 

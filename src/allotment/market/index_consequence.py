@@ -10,7 +10,7 @@ these weights when it comes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -19,6 +19,8 @@ import numpy as np
 from allotment.errors import DataError
 from allotment.market.corporate_action import ActionKind, CorporateAction
 from allotment.market.index import IndexWeights, WeightKind
+from allotment.market.prices import PriceHistory
+from allotment.units import MICROS_PER_USD, as_day
 
 
 class IndexChange(StrEnum):
@@ -74,6 +76,24 @@ def index_consequences(
             if at < len(held.security_ids) and held.security_ids[at] == action.security_id:
                 found += _of_member(action, held, float(held.weight[at]), held.index_code in left_out)
     return tuple(sorted(found, key=lambda one: (one.effective, one.index_code, one.security_id)))
+
+
+def at_closes(actions: Iterable[CorporateAction], prices: PriceHistory) -> list[CorporateAction]:
+    """Actions whose market values are not stated, with the closes of their ex-date where there are any."""
+    made = []
+    for action in actions:
+        day = np.searchsorted(prices.sessions, as_day(action.ex_date))
+        if day < len(prices.sessions) and prices.sessions[day] == as_day(action.ex_date):
+            other = action.other_security_id or action.security_id
+            rows, known = prices.rows_of(np.array([action.security_id, other]))
+            closes = np.where(known, prices.close_micros[day, rows], 0) / MICROS_PER_USD
+            action = replace(
+                action,
+                price_usd=action.price_usd or float(closes[0]),
+                other_price_usd=action.received_price_usd or float(closes[1]),
+            )
+        made.append(action)
+    return made
 
 
 def _of_member(

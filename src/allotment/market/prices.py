@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from allotment.units import Dates, Floats, Ints
+from allotment.units import Bools, Dates, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,11 @@ class PriceHistory:
         """Total returns from session to session, shape (T-1, N); NaN where a price is missing."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.adjusted_usd[1:] / self.adjusted_usd[:-1] - 1.0
+
+    def rows_of(self, security_ids: Ints) -> tuple[Ints, Bools]:
+        """The column of each security, and whether there is one (any column where there is none)."""
+        rows = np.minimum(np.searchsorted(self.security_ids, security_ids), len(self.security_ids) - 1)
+        return rows, self.security_ids[rows] == security_ids
 
     def last_adjusted_usd(self, row: int) -> Floats:
         """The latest adjusted close on or before session number `row`, (N,); NaN where none."""

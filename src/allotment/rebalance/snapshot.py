@@ -11,7 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from allotment.errors import DataError
+from allotment.market.corporate_action import CorporateAction
 from allotment.market.index import IndexWeights
+from allotment.market.index_consequence import at_closes, index_consequences, pro_forma
 from allotment.market.prices import PriceHistory
 from allotment.market.security import Security, SecurityKind
 from allotment.risk.exposures import Exposures
@@ -75,12 +77,14 @@ def take_snapshot(
     model: FactorModel,
     exposures: Exposures,
     flags: Mapping[str, Bools],
+    actions: Sequence[CorporateAction] = (),
 ) -> MarketSnapshot:
     """The snapshot of the last session of `prices` on or before `asof`.
 
     securities, prices, model and exposures cover the same securities in the same order.
     weights: per index the latest weights on or before `asof`; they are carried to the day by total
-    returns. Raises DataError when an index has no weights or the day has no prices.
+    returns, and by what `actions` since then imply for the index. Raises DataError when an index has
+    no weights or the day has no prices.
     """
     ids = prices.security_ids
     assert [s.security_id for s in securities] == ids.tolist()
@@ -99,7 +103,7 @@ def take_snapshot(
         "half_spread": _half_spread(prices, today),
         "group_ix": groups.group_ix,
     }
-    benchmarks = {w.index_code: carried(w, prices, today) for w in weights}
+    benchmarks = {w.index_code: carried(w, prices, today, actions) for w in weights}
     digest = hashlib.sha256(f"{asof} {model.version} {exposures.names}".encode())
     digest.update(repr([s.security_id for s in securities if s.is_carried]).encode())
     for array in (ids, *parts.values(), groups.unit_parts, groups.unit_whole, exposures.values):
@@ -134,10 +138,14 @@ def _with_bonds(model: FactorModel, securities: Sequence[Security]) -> FactorMod
     )
 
 
-def carried(weights: IndexWeights, prices: PriceHistory, today: int) -> Floats:
+def carried(
+    weights: IndexWeights, prices: PriceHistory, today: int, actions: Sequence[CorporateAction] = ()
+) -> Floats:
     """Index weights carried from their session to session number `today` by total returns, (N,).
 
-    Members without a price today are left out and the rest is scaled to one.
+    Actions with an ex-date in between change the members (`market.index_consequence`): total returns hold
+    what a member handed out as if it had been kept in the member. Members without a price today are left
+    out and the rest is scaled to one.
     """
     past = np.flatnonzero(prices.sessions <= as_day(weights.session))
     if past.size == 0:
@@ -145,12 +153,19 @@ def carried(weights: IndexWeights, prices: PriceHistory, today: int) -> Floats:
             f"index {weights.index_code} has weights of {weights.session}, before the first price "
             f"{prices.sessions[0]}. Import prices from that day on."
         )
-    rows = np.searchsorted(prices.security_ids, weights.security_ids)
-    rows = np.minimum(rows, len(prices.security_ids) - 1)
-    known = prices.security_ids[rows] == weights.security_ids
+    rows, known = prices.rows_of(weights.security_ids)
     growth = prices.last_adjusted_usd(today) / prices.last_adjusted_usd(int(past[-1]))
+    grown = np.where(known, weights.weight * np.nan_to_num(growth[rows]), 0.0)
+    last = prices.sessions[today].item()
+    since = [one for one in actions if weights.session < one.ex_date <= last]
+    if since and grown.any():
+        valued = at_closes(since, prices)
+        weights = replace(weights, weight=grown)
+        weights = pro_forma(weights, index_consequences(valued, [weights]), last)
+        rows, known = prices.rows_of(weights.security_ids)
+        grown = weights.weight
     full = np.zeros(len(prices.security_ids))
-    full[rows[known]] = weights.weight[known] * np.nan_to_num(growth[rows[known]])
+    full[rows[known]] = grown[known]
     full[prices.close_micros[today] == 0] = 0.0
     total = float(full.sum())
     if total <= 0.0:
