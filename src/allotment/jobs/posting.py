@@ -33,7 +33,7 @@ from allotment.units import Ints
 
 _HOUSEHOLDS_AT_ONCE = 200
 _EVENTS_AT_ONCE = 100_000  # memory that a part has used serves the next
-_PARTS_AHEAD = 3
+_PARTS_AHEAD = 8
 _SHOWN = 20
 
 Advance = Callable[[str, int, int], None]

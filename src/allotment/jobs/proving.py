@@ -140,7 +140,7 @@ def _proven(firm: FirmStore, sequences: list[int], postings: list[Posting]) -> l
         if not own:
             continue
         data = list(event_chain.canonical(firm, posting.first_seq, posting.last_seq))
-        leaves = [chain.leaf(one) for one in data]
+        leaves = chain.leaves(data)
         for seq in own:
             at = seq - posting.first_seq
             steps = [[side, sibling.hex()] for side, sibling in chain.path(leaves, at)]

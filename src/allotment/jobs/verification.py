@@ -91,9 +91,7 @@ def check_chain(firm: FirmStore, advance: Advance) -> tuple[tuple[str, ...], int
         name = f"the posting of events {posting.first_seq} to {posting.last_seq}"
         if posting.first_seq != next_seq:
             broken.append(f"events {next_seq} to {posting.first_seq - 1} belong to no posting")
-        found = [
-            chain.leaf(event) for event in event_chain.canonical(firm, posting.first_seq, posting.last_seq)
-        ]
+        found = chain.leaves(list(event_chain.canonical(firm, posting.first_seq, posting.last_seq)))
         if len(found) != posting.last_seq - posting.first_seq + 1:
             broken.append(f"{name} has lost events")
         elif chain.root(found) != posting.root:

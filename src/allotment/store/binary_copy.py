@@ -35,7 +35,7 @@ Bytes = NDArray[np.uint8]
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _EPOCH = np.datetime64("2000-01-01", "D")
-_ROWS_AT_ONCE = 200_000
+_ROWS_AT_ONCE = 16_384  # their bytes stay in the processor's cache
 _WIRE = {"i1": ">i2", "i2": ">i2", "i4": ">i4", "i8": ">i8", "f8": ">f8", "b1": "u1"}
 
 
@@ -102,8 +102,71 @@ def encode(columns: Sequence[Any]) -> Iterator[memoryview]:
     yield memoryview(_HEADER)
     for first in range(0, n_rows, _ROWS_AT_ONCE):
         rows = slice(first, min(first + _ROWS_AT_ONCE, n_rows))
-        yield memoryview(_encode_rows([_field(column, rows) for column in columns]).data)
+        alike = [_alike(column, rows) for column in columns]
+        if any(one is None for one in alike):
+            data = _encode_rows([_field(column, rows) for column in columns])
+        else:
+            data = _encode_alike(alike)
+        yield memoryview(data.data)
     yield memoryview(_TRAILER)
+
+
+def _encode_alike(fields: Sequence[Any]) -> Bytes:
+    """Rows of one width. fields: values as they are sent, or a number of nulls."""
+    parts: list[tuple[str, Any]] = [("count", ">i2")]
+    for k, field in enumerate(fields):
+        parts.append((f"length_{k}", ">i4"))
+        if isinstance(field, np.ndarray):
+            parts.append((f"value_{k}", field.dtype))
+    out = np.empty(len(fields[0]), parts)
+    out["count"] = len(fields)
+    for k, field in enumerate(fields):
+        if isinstance(field, np.ndarray):
+            out[f"length_{k}"], out[f"value_{k}"] = field.dtype.itemsize, field
+        else:
+            out[f"length_{k}"] = -1
+    return out.view(np.uint8)
+
+
+def _alike(column: Any, rows: slice) -> NDArray[Any] | range | None:
+    """The values as they are sent, where all have one length; a range where all are null; else None."""
+    if isinstance(column, Nullable | Json) or (isinstance(column, np.ndarray) and column.dtype.kind == "M"):
+        return _without_nulls(column, rows)
+    if isinstance(column, np.ndarray):
+        return _on_wire(column[rows])
+    if not isinstance(column, Slices):
+        column = _variable(column[rows])
+        rows = slice(None)
+    return _of_one_length(column, rows)
+
+
+def _without_nulls(column: Any, rows: slice) -> NDArray[Any] | range | None:
+    if isinstance(column, Json):
+        texts = column.texts[rows]
+        return range(len(texts)) if all(text is None for text in texts) else None
+    values, is_null = (column.values, column.is_null) if isinstance(column, Nullable) else (column, None)
+    is_null = np.isnat(values[rows]) if is_null is None else is_null[rows]
+    if is_null.all():
+        return range(len(is_null))
+    return None if is_null.any() else _on_wire(values[rows])
+
+
+def _of_one_length(column: Slices, rows: slice) -> NDArray[Any] | range | None:
+    starts, lengths = column.starts[rows], column.lengths[rows]
+    length = int(lengths[0])
+    if (lengths != length).any():
+        return None
+    if length <= 0:
+        return range(len(starts)) if length < 0 else None
+    steps = np.diff(starts)
+    first = int(starts[0])
+    if (steps == length).all():
+        data = column.data[first : first + len(starts) * length]
+    elif not steps.any():
+        return np.broadcast_to(column.data[first : first + length].view(f"V{length}"), len(starts))
+    else:
+        data = column.data[starts[:, None] + np.arange(length)].reshape(-1)
+    return np.ascontiguousarray(data).view(f"V{length}")
 
 
 def _encode_rows(fields: Sequence[Slices]) -> Bytes:
@@ -148,25 +211,25 @@ def _field(column: Any, rows: slice) -> Slices:
     if isinstance(column, Json):
         return _variable_of([None if t is None else b"\1" + t.encode() for t in column.texts[rows]])
     if isinstance(column, np.ndarray):
-        if column.dtype.kind == "M":
-            days = column[rows].astype("M8[D]")
-            since = (days - _EPOCH).astype(np.int64)
-            is_null = np.isnat(days)
-            return _fixed(np.where(is_null, 0, since).astype(np.int32), is_null)
-        return _fixed(column[rows], None)
+        return _fixed(column[rows], np.isnat(column[rows]) if column.dtype.kind == "M" else None)
     return _variable(column[rows])
 
 
 def _fixed(values: NDArray[Any], is_null: Bools | None) -> Slices:
-    if values.dtype.kind == "M":
-        values = (values.astype("M8[D]") - _EPOCH).astype(np.int64).astype(np.int32)
-    wire = np.dtype(_WIRE[f"{values.dtype.kind}{values.dtype.itemsize}"])
-    data = np.ascontiguousarray(values).astype(wire).view(np.uint8)
-    n = values.shape[0]
-    lengths = np.full(n, wire.itemsize, np.int64)
+    sent = _on_wire(values)
+    n, size = len(sent), sent.dtype.itemsize
+    lengths = np.full(n, size, np.int64)
     if is_null is not None:
         lengths[is_null] = -1
-    return Slices(data, np.arange(n, dtype=np.int64) * wire.itemsize, lengths)
+    return Slices(np.ascontiguousarray(sent).view(np.uint8), np.arange(n, dtype=np.int64) * size, lengths)
+
+
+def _on_wire(values: NDArray[Any]) -> NDArray[Any]:
+    """The values in the bytes of PostgreSQL; a missing date is day 0."""
+    if values.dtype.kind == "M":
+        days = values.astype("M8[D]")
+        values = np.where(np.isnat(days), 0, (days - _EPOCH).astype(np.int64)).astype(np.int32)
+    return values.astype(_WIRE[f"{values.dtype.kind}{values.dtype.itemsize}"])
 
 
 def _variable_of(values: Sequence[bytes | None]) -> Slices:

@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from struct import pack
 
 import numpy as np
@@ -23,6 +22,7 @@ from psycopg import sql
 
 from allotment.ledger import chain
 from allotment.ledger.chain import Posting
+from allotment.ledger.digests import DIGEST_BYTES, Bytes
 from allotment.store.binary_copy import Slices
 from allotment.store.session import FirmStore
 from allotment.units import Ints
@@ -46,6 +46,7 @@ NUMBERS = (
 )
 _ROW = np.dtype(list(NUMBERS))
 _NONE = pack(">i", -1)
+_EVERY = slice(None)
 _NO_DAY = np.iinfo(np.int32).min
 _ROWS_AT_ONCE = 200_000
 _HASHED_AT_ONCE = 16_384  # their bytes stay in the processor's cache
@@ -63,64 +64,71 @@ class EventRows:
     named_lots: Slices
 
 
-def leaves(rows: EventRows, actor_id: int) -> list[bytes]:
-    """The hash of each event."""
+def root_of(rows: EventRows, actor_id: int) -> bytes:
+    """The root of the tree of the events."""
+    return chain.root(_leaves(rows, actor_id))
+
+
+def _leaves(rows: EventRows, actor_id: int) -> Bytes:
     before = pack(">i", actor_id) + _text(rows.source)
     has_more = (rows.lots.lengths >= 0) | (rows.named_lots.lengths >= 0)
-    ids = rows.source_ids
-    if rows.terms is None and not has_more.any() and (ids.lengths == ids.lengths[0]).all():
-        return _alike(rows, before)
-    numbers, width = _numbers(rows.columns).tobytes(), _ROW.itemsize
-    texts = rows.terms if rows.terms is not None else [None] * len(has_more)
+    if rows.terms is not None:
+        has_more |= np.array([one is not None for one in rows.terms])
+    out = np.empty((len(has_more), DIGEST_BYTES), np.uint8)
+    more, lengths = np.flatnonzero(has_more), rows.source_ids.lengths
+    out[more] = chain.leaves(_with_more(rows, before, more))
+    for length in np.unique(lengths[~has_more]).tolist():
+        alike = np.flatnonzero(~has_more & (lengths == length))
+        for first in range(0, len(alike), _HASHED_AT_ONCE):
+            part = alike[first : first + _HASHED_AT_ONCE]
+            out[part] = chain.alike_leaves(_alike(rows, before, part, length))
+    return out
+
+
+def _with_more(rows: EventRows, before: bytes, which: Ints) -> list[bytes]:
+    """The bytes of events that have terms, or bring or name lots."""
+    numbers, width = _numbers(rows.columns, which).tobytes(), _ROW.itemsize
     out = []
-    for i, (terms, more) in enumerate(zip(texts, has_more.tolist(), strict=True)):
-        data = _NONE * 3
-        if more or terms is not None:
-            data = _text(terms) + _slice(rows.lots, i) + _slice(rows.named_lots, i)
-        out.append(chain.leaf(numbers[i * width : (i + 1) * width] + before + _slice(ids, i) + data))
+    for at, i in enumerate(which.tolist()):
+        data = _text(None if rows.terms is None else rows.terms[i])
+        data += _slice(rows.lots, i) + _slice(rows.named_lots, i)
+        out.append(numbers[at * width : (at + 1) * width] + before + _slice(rows.source_ids, i) + data)
     return out
 
 
-def _alike(rows: EventRows, before: bytes) -> list[bytes]:
-    """The hashes of events that bring nothing and whose ids have one length: their bytes made together."""
-    ids, n, out = rows.source_ids, len(rows.source_ids), list[bytes]()
-    length = int(ids.lengths[0])
+def _alike(rows: EventRows, before: bytes, which: Ints, length: int) -> Bytes:
+    """The bytes of events that have nothing more, and whose ids have one length; shape (n, width)."""
     fixed = np.frombuffer(before + pack(">i", length), np.uint8)
-    ends = np.cumsum([1, _ROW.itemsize, len(fixed), length, 3 * len(_NONE)]).tolist()
-    for first in range(0, n, _HASHED_AT_ONCE):
-        part = slice(first, min(first + _HASHED_AT_ONCE, n))
-        numbers = _numbers({name: rows.columns[name][part] for name, _ in NUMBERS})
-        data = np.empty((len(numbers), ends[-1]), np.uint8)
-        data[:, 0] = 0  # the mark of a leaf
-        data[:, ends[0] : ends[1]] = numbers.view(np.uint8).reshape(len(numbers), -1)
-        data[:, ends[1] : ends[2]] = fixed
-        data[:, ends[2] : ends[3]] = ids.data[ids.starts[part, None] + np.arange(length)]
-        data[:, ends[3] :] = np.frombuffer(_NONE * 3, np.uint8)
-        width, view = ends[-1], memoryview(data.reshape(-1).data)
-        out += [sha256(view[at : at + width]).digest() for at in range(0, data.size, width)]
-    return out
+    ends = np.cumsum([_ROW.itemsize, len(fixed), length, 3 * len(_NONE)]).tolist()
+    data = np.empty((len(which), ends[-1]), np.uint8)
+    data[:, : ends[0]] = _numbers(rows.columns, which).view(np.uint8).reshape(len(which), -1)
+    data[:, ends[0] : ends[1]] = fixed
+    data[:, ends[1] : ends[2]] = rows.source_ids.data[rows.source_ids.starts[which, None] + np.arange(length)]
+    data[:, ends[2] :] = np.frombuffer(_NONE * 3, np.uint8)
+    return data
 
 
-def append(firm: FirmStore, hashes: Sequence[bytes], first_seq: int, source: str) -> Posting:
-    """Chain the events just written; inside their transaction, under the ledger's lock."""
+def append(firm: FirmStore, rows: EventRows, root: bytes) -> Posting:
+    """Chain the events just written, whose `root_of` is `root`; inside their transaction, under the ledger's
+    lock."""
     connection = firm.connection()
     last = connection.execute("SELECT link FROM posting ORDER BY first_seq DESC LIMIT 1").fetchone()
     known = connection.execute("SELECT clock_timestamp()").fetchone()
     assert known is not None
     posting = Posting(
-        first_seq=first_seq,
-        last_seq=first_seq + len(hashes) - 1,
+        first_seq=int(rows.columns["ledger_seq"][0]),
+        last_seq=int(rows.columns["ledger_seq"][-1]),
         known_at_micros=_micros(known[0]),
         actor_id=firm.actor_id,
-        source=source,
-        root=chain.root(hashes),
+        source=rows.source,
+        root=root,
         link=b"",
     )
     link = chain.link(last[0] if last else chain.FIRST_LINK, posting)
     connection.execute(
         "INSERT INTO posting (first_seq, last_seq, known_at, actor_id, source, root, link) "
         "VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        [posting.first_seq, posting.last_seq, known[0], posting.actor_id, source, posting.root, link],
+        [posting.first_seq, posting.last_seq, known[0], posting.actor_id, posting.source, posting.root, link],
     )
     return posting
 
@@ -202,10 +210,12 @@ def _terms(data: bytes, offsets: list[int], i: int) -> bytes:
     return _text(json.dumps(json.loads(text), sort_keys=True) if text else None)
 
 
-def _numbers(columns: dict[str, Ints]) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-    rows = np.empty(len(columns["ledger_seq"]), _ROW)
+def _numbers(
+    columns: dict[str, Ints], which: Ints | slice = _EVERY
+) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    rows = np.empty(len(columns["ledger_seq"][which]), _ROW)
     for name, _ in NUMBERS:
-        values = columns[name]
+        values = columns[name][which]
         if values.dtype.kind == "M":
             days = values.astype("M8[D]")
             values = np.where(np.isnat(days), _NO_DAY, days.astype(np.int64))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -20,9 +21,6 @@ from allotment.store.array_wire import Blobs
 from allotment.store.binary_copy import Json, Nullable, Slices
 from allotment.store.session import FirmStore, some_ids
 from allotment.units import Bools, Index, Ints
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _COLUMNS = (
     "household_id",
@@ -62,6 +60,7 @@ class _NamedLots:
     quantity_nano: Ints
 
 
+_ID_DIGITS = 12
 _NAMED = packed.layout_of(_NamedLots, 1)
 
 
@@ -125,14 +124,14 @@ def append_events(
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
         meanwhile(added)
         if ids is None:
-            rows = _rows_of(added, source, Slices.of_texts(_numbered(events.ledger_seq[fresh])))
+            rows = _rows_of(added, source, _packed_ids(events.ledger_seq[fresh]))
         else:
             rows = _rows_of(added, source, Slices.of_texts([ids[i] for i in fresh.tolist()]))
-        # Not beside the copy: loops of Python take turns with it, and it would wait for them.
-        leaves = event_chain.leaves(rows, firm.actor_id)
         try:
-            _copy_in(firm, rows)
-            event_chain.append(firm, leaves, first, source)
+            with ThreadPoolExecutor(1) as beside:
+                root = beside.submit(event_chain.root_of, rows, firm.actor_id)
+                _copy_in(firm, rows)
+            event_chain.append(firm, rows, root.result())
         except psycopg.errors.ForeignKeyViolation as error:
             raise DataError(
                 f"{str(error).splitlines()[0]}; save the accounts first. Nothing was written."
@@ -251,15 +250,25 @@ def load_events(
 # ── in ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _numbered(ledger_seq: Ints) -> pa.Array:
+def _numbers_as_ids(ledger_seq: Ints) -> list[str]:
     """Ids of events whose source has none: # and twelve digits or more."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    return [f"#{one:0>12}" for one in ledger_seq.tolist()]
 
-    digits = pc.utf8_lpad(pa.array(ledger_seq).cast(pa.large_string()), 12, "0")
-    return pc.binary_join_element_wise(
-        pa.scalar("#", pa.large_string()), digits, pa.scalar("", pa.large_string())
-    )
+
+def _packed_ids(ledger_seq: Ints) -> Slices:
+    """`_numbers_as_ids` as they are copied."""
+    n, width = len(ledger_seq), _ID_DIGITS + 1
+    if ledger_seq.min() < 0 or ledger_seq.max() >= 10**_ID_DIGITS:
+        return Slices.of_texts(_numbers_as_ids(ledger_seq))
+    texts = np.full((n, width), ord("0"), np.uint8)
+    texts[:, 0] = ord("#")
+    rest, place = ledger_seq, width
+    while rest.any():
+        place -= 1
+        higher = rest // 10
+        texts[:, place] += (rest - 10 * higher).astype(np.uint8)
+        rest = higher
+    return Slices(texts.reshape(-1), np.arange(n) * width, np.full(n, width))
 
 
 def _checked(source_ids: Sequence[str], source: str) -> list[str]:
@@ -278,7 +287,7 @@ def _stored_already(firm: FirmStore, events: Events, source: str, source_ids: Se
     known = connection.execute("SELECT EXISTS (SELECT FROM posting WHERE source = %s)", [source]).fetchone()
     if known == (False,):
         return sequence
-    keys = _numbered(events.ledger_seq).to_pylist() if source_ids is None else source_ids
+    keys = _numbers_as_ids(events.ledger_seq) if source_ids is None else source_ids
     row_of = {key: i for i, key in enumerate(keys)}
     by_posting = "JOIN posting p ON e.ledger_seq BETWEEN p.first_seq AND p.last_seq WHERE p.source = %s "
     by_index = "WHERE e.source = %s AND left(e.source_id, 1) <> '#' "

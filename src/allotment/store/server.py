@@ -322,6 +322,9 @@ class Server:
             "max_wal_size": "4GB",
             "checkpoint_timeout": "15min",
             "wal_compression": "on",
+            # Room for the log's own writer to write while a load goes on; else the load writes it itself.
+            "wal_buffers": "64MB",
+            "wal_writer_delay": "10ms",
             "fsync": "on",
             "synchronous_commit": "on",
             "full_page_writes": "on",
