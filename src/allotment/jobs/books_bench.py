@@ -127,7 +127,8 @@ def _fills(store: Store, n_households: int = 50, n_weeks: int = 104) -> Result:
         with store.firm("bench") as firm:
             _save_table(firm, table)
             loads.append(_timed(partial(post, firm, events, source="bench", advance=_silent)))
-            check = _timed(partial(_verified, firm))
+    with store.firm("bench") as firm:
+        check = _timed(partial(_verified, firm))
     load = float(np.median(loads[1:]))
     return {
         "households": n_households,
