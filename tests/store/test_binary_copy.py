@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg import sql
 
 from allotment.store import binary_copy
@@ -104,3 +109,62 @@ def test_columns_see_the_own_transaction_and_arrow_what_is_committed(firm, book)
         connection.execute("UPDATE household SET version = 60 WHERE household_id = 2")
         assert firm.columns(query, ("version",), by="version")["version"].tolist() == [60]
         assert firm.arrow(query)["version"].to_pylist() == [0]
+
+
+def rows_of(columns: list[Any]) -> list[tuple[bytes | None, ...]]:
+    """The stream read field by field, as the manual describes it."""
+    data = b"".join(bytes(piece) for piece in binary_copy.encode(columns))
+    assert data[:19] == b"PGCOPY\n\xff\r\n\0" + bytes(8)
+    at, found = 19, []
+    while (count := int.from_bytes(data[at : at + 2], "big", signed=True)) >= 0:
+        at += 2
+        row: list[bytes | None] = []
+        for _ in range(count):
+            length = int.from_bytes(data[at : at + 4], "big", signed=True)
+            at += 4
+            row.append(None if length < 0 else data[at : at + length])
+            at += max(length, 0)
+        found.append(tuple(row))
+    assert at == len(data) - 2
+    return found
+
+
+TEXTS = st.lists(
+    st.one_of(st.none(), st.sampled_from([b"", b"ab", b"abc", bytes(100)])), min_size=1, max_size=12
+)
+
+
+@given(TEXTS, st.booleans(), st.integers(0, 3), st.integers(1, 5))
+def test_rows_of_one_width_are_the_same_bytes(
+    texts: list[bytes | None], alike: bool, gap: int, at_once: int
+) -> None:
+    """Slices side by side, apart, or one for all; numbers, dates and nulls beside them."""
+    texts = texts[:1] * len(texts) if alike else texts
+    data, starts = b"", []
+    for text in texts:
+        starts.append(len(data))
+        data += (text or b"") + b"x" * gap
+    lengths = np.array([-1 if text is None else len(text) for text in texts])
+    days = np.array(["NaT" if text is None else "2000-01-03" for text in texts], "M8[D]")
+    numbers = np.arange(len(texts)) - 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(binary_copy, "_ROWS_AT_ONCE", at_once)
+        found = rows_of(
+            [
+                numbers,
+                Slices(np.frombuffer(data, np.uint8), np.array(starts), lengths),
+                days,
+                Nullable(numbers, lengths < 0),
+                Slices.repeated("all", len(texts)),
+            ]
+        )
+    assert found == [
+        (
+            int(number).to_bytes(8, "big", signed=True),
+            text,
+            None if text is None else (2).to_bytes(4, "big"),
+            None if text is None else int(number).to_bytes(8, "big", signed=True),
+            b"all",
+        )
+        for number, text in zip(numbers, texts, strict=True)
+    ]

@@ -36,6 +36,7 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _EPOCH = np.datetime64("2000-01-01", "D")
 _ROWS_AT_ONCE = 16_384  # their bytes stay in the processor's cache
+_SHORT = 64  # bytes; longer ones that do not stand side by side are copied one by one
 _WIRE = {"i1": ">i2", "i2": ">i2", "i4": ">i4", "i8": ">i8", "f8": ">f8", "b1": "u1"}
 
 
@@ -164,8 +165,10 @@ def _of_one_length(column: Slices, rows: slice) -> NDArray[Any] | range | None:
         data = column.data[first : first + len(starts) * length]
     elif not steps.any():
         return np.broadcast_to(column.data[first : first + length].view(f"V{length}"), len(starts))
-    else:
+    elif length <= _SHORT:
         data = column.data[starts[:, None] + np.arange(length)].reshape(-1)
+    else:
+        return None
     return np.ascontiguousarray(data).view(f"V{length}")
 
 
