@@ -29,10 +29,10 @@ FILES = {
     "securities": "security,name\nA,A Corp\nB,B Corp\n",
     "venues": "venue\nV\n",
     "households": "household,name\nH1,Fields\nH2,Brook\n",
-    "taxpayers": "taxpayer,household,short_rate,long_rate\nT1,H1,0.4,0.2\nT2,H2,0.4,0.2\n",
+    "taxpayers": "taxpayer,household,short_rate,long_rate\nT1,H1,0.4,0.2\nT2,H2,0.4,0.2\nT3,H1,0.4,0.2\n",
     "accounts": "account,household,taxpayer,kind,venue,opened,management\n"
     "own,H1,T1,taxable,V,2020-01-02,managed\n"
-    "ira,H1,T1,ira,V,2020-01-02,fed\n"
+    "ira,H1,T3,ira,V,2020-01-02,fed\n"
     "plan,H1,T1,taxable,V,2020-01-02,attested\n"
     "other,H2,T2,taxable,V,2020-01-02,managed\n",
 }

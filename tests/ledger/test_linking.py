@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -88,6 +89,35 @@ def test_who_has_left_matches_no_more_and_still_washes_its_own() -> None:
     assert sold.disallowed_cents.sum() == 40_000
     links = folded(book).taxpayer.links
     assert links.account_ix.tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", [EventKind.ACCOUNT_LINKED, EventKind.ACCOUNT_UNLINKED])
+def test_accounts_of_one_taxpayer_match_whenever_they_come_or_leave(kind: EventKind) -> None:
+    """26 U.S.C. §1091(a): "the taxpayer has acquired". The spouse's purchase counts while both belong."""
+    second = replace(account(1, 13), taxpayer_id=10)
+    table = AccountTable.of_accounts([account(*MINE), account(*SPOUSES), second])
+    book = loss_in_mine()
+    for who in (MINE, (1, 13)):
+        book.write(kind, *who, date(2025, 6, 1) if kind == EventKind.ACCOUNT_LINKED else date(2024, 2, 1))
+    book.buy(SPOUSES, date(2024, 12, 22), STOCK, 100, 600)
+    book.buy((1, 13), date(2024, 12, 23), STOCK, 40, 300)
+    state = fold(book.events(), table, GROUPS)
+    assert state.taxpayer.disposals.disallowed_cents.sum() == 160_00
+    assert state.taxpayer.links.account_ix.tolist() == [2]
+    assert circles(table, state.members, day("2024-12-23")).tolist() == [1, 0, 1]
+    # In the broker's view each account stands alone, as ever.
+    assert state.broker.disposals.disallowed_cents.sum() == 0
+
+
+def test_who_has_one_account_that_belongs_is_looked_at_with_all() -> None:
+    second = replace(account(1, 13), taxpayer_id=10)
+    table = AccountTable.of_accounts([account(*MINE), account(*SPOUSES), second, account(*OTHERS)])
+    book = EventWriter()
+    book.write(EventKind.ACCOUNT_LINKED, 1, 13, date(2025, 6, 1))
+    book.write(EventKind.ACCOUNT_LINKED, *SPOUSES, date(2025, 3, 1))
+    members = membership(in_force(book.events()).events, table)
+    assert circles(table, members, day("2025-02-28")).tolist() == [0, 2, 0, 1]
+    assert circles(table, members, day("2025-03-01")).tolist() == [0, 0, 0, 1]
 
 
 def test_a_reversed_link_never_was_and_a_corrected_one_counts_from_its_new_day() -> None:

@@ -217,12 +217,12 @@ def test_an_account_that_is_not_linked_yet_blocks_nothing_of_the_others(market: 
     book = EventWriter()
     book.buy(MINE, date(2023, 1, 10), OTHER, 100, 5000)
     book.sell(MINE, date(2025, 6, 20), OTHER, 100, 4000)
-    spouse = replace(account(*MINE), account_id=11, code="A11")
+    spouse = replace(account(*MINE), account_id=11, code="A11", taxpayer_id=2)
     accounts = [account(*MINE), spouse]
     venue = Venue(code="V")
     clients = Clients(
         accounts={a.account_id: a for a in accounts},
-        taxpayers={1: Taxpayer(taxpayer_id=1, code="T1", household_id=1)},
+        taxpayers={n: Taxpayer(taxpayer_id=n, code=f"T{n}", household_id=1) for n in (1, 2)},
         venues={"V": venue},
         mandates={
             a.account_id: Mandate(

@@ -119,7 +119,7 @@ class Household:
     def in_scope(self, account: str, symbol: str, other: Lot, day: date) -> bool:
         if self.says("scope", "household") == "account_cusip":
             return account == other.account and symbol == other.symbol
-        if account != other.account:
+        if self.accounts[account][0] != self.accounts[other.account][0]:  # §1091(a): "the taxpayer"
             for begins, ends in (self.linked[account], self.linked[other.account]):
                 if day < begins or day >= ends:
                     return False

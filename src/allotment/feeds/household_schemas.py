@@ -36,14 +36,14 @@ def _figure(name: str, kind: Type, meaning: str, example: str, bound: Bound = Bo
 
 LINKS = Schema(
     kind="links",
-    about="From when until when accounts belong to their households, for the wash-sale rule. An account "
-    "without a row always belongs.",
+    about="From when until when accounts are looked at with those of the other taxpayers in their households, "
+    "for the wash-sale rule. An account without a row always is; accounts of one taxpayer are in any case.",
     columns=(
         _account("The account."),
         Column(
             name="linked",
             type=Type.DATE,
-            meaning="First day on which it is looked at together with the others.",
+            meaning="First day on which it is looked at with those of others.",
             example="2024-05-18",
         ),
         optional("unlinked", Type.DATE, "First day on which it is not any more.", "2025-02-03"),

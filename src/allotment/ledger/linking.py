@@ -1,10 +1,10 @@
 """From when until when an account belongs to its household, for the wash-sale rule.
 
-Law: 26 U.S.C. §1091(a) looks at the purchases of the taxpayer and, by Pub. 550 [S], of the spouse. An
-account is looked at together with others of its household from the day on which it was linked until
-the day before it left: a loss and a purchase match when both accounts belong to the household on the
-day that completes the match, the later of the two. Before and after, an account stands alone. One that
-was never linked by an event always belongs. Which accounts a household has is a matter of record
+Law: 26 U.S.C. §1091(a) looks at the purchases of the taxpayer [P] and, by Pub. 550, of the spouse [S].
+The accounts of one taxpayer are always looked at together. Those of two are from the day on which an
+account was linked until the day before it left: a loss and a purchase match when both accounts belong
+to the household on the day that completes the match, the later of the two. An account that was never
+linked by an event always belongs. Which accounts a household has is a matter of record
 keeping (its versions and locks) and does not change with these days.
 """
 
@@ -73,11 +73,12 @@ def membership(events: Events, accounts: AccountTable) -> Membership:
 def circles(accounts: AccountTable, members: Membership, day: Dates) -> Index:
     """Accounts that the wash-sale rule looks at together on a day, by one number, shape (n_accounts,).
 
-    Members of a household share its position among the households, ascending; every account that is no
-    member has a number of its own behind them.
+    Members of a household share its position among the households, ascending; so do all accounts of who has
+    one that is a member. The accounts of everybody else have a number a taxpayer behind them.
     """
     households, place = np.unique(accounts.household_ids, return_inverse=True)
     circle: Index = place.astype(np.int32)
-    apart = np.flatnonzero(~members.on(day))
-    circle[apart] = len(households) + np.arange(len(apart))
+    inside = np.isin(accounts.taxpayer_ids, accounts.taxpayer_ids[members.on(day)])
+    _, person = np.unique(accounts.taxpayer_ids[~inside], return_inverse=True)
+    circle[~inside] = len(households) + person
     return circle

@@ -36,14 +36,14 @@ class LockPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WashLocks:
-    """One row a household (or account that stands alone) and security that is locked in some way.
+    """One row a household (or taxpayer who stands apart) and security that is locked in some way.
 
     Ascending by household, account, security. Every security of a group has a row, in its own
     shares. Shape (n_rows,).
     """
 
     household_id: Ints
-    account_id: Ints  # 0: all linked accounts of the household; else the one that stands alone
+    account_id: Ints  # 0: the linked accounts of the household; else the first of who stands apart from them
     security_id: Ints
     group_ix: Index  # of the state; securities of one group are locked together
     exposed_nano: Ints  # a purchase of up to this many shares washes a loss
@@ -197,10 +197,10 @@ def _by_security(
     row = np.repeat(np.arange(len(every)), size)
     inside = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
     security = by_group[start[group[row]] + inside]
-    alone = np.flatnonzero(circle >= len(households))
-    account_of = np.zeros(len(households) + len(alone), np.int64)
-    home_of = np.concatenate([households, accounts.household_ids[alone]])
-    account_of[len(households) :] = accounts.account_ids[alone]
+    apart, first = np.unique(circle, return_index=True)
+    first = first[apart >= len(households)]
+    home_of = np.concatenate([households, accounts.household_ids[first]])
+    account_of = np.concatenate([np.zeros(len(households), np.int64), accounts.account_ids[first]])
     household_id, account_id = home_of[which[row]], account_of[which[row]]
     order = np.lexsort((groups.security_ids[security], account_id, household_id))
     row, security = row[order], security[order]

@@ -109,10 +109,15 @@ def belongs(f: Facts, account: int, day: int) -> bool:
 def in_scope(
     f: Facts, account: int, security: int, other_account: int, other_security: int, day: int
 ) -> bool:
-    """Are the two looked at together on the day that would complete their match?"""
+    """Are the two looked at together on the day that would complete their match?
+
+    Accounts of one taxpayer always are (§1091(a) speaks of the taxpayer); those of two, while both belong.
+    """
     if f.policy[SCOPE] == _ACCOUNT_CUSIP:
         return account == other_account and security == other_security
-    return account == other_account or (belongs(f, account, day) and belongs(f, other_account, day))
+    return f.owner[account] == f.owner[other_account] or (
+        belongs(f, account, day) and belongs(f, other_account, day)
+    )
 
 
 @inner
