@@ -36,8 +36,9 @@ def _figure(name: str, kind: Type, meaning: str, example: str, bound: Bound = Bo
 
 LINKS = Schema(
     kind="links",
-    about="From when until when accounts are looked at with those of the other taxpayers in their households, "
-    "for the wash-sale rule. An account without a row always is; accounts of one taxpayer are in any case.",
+    about="From when until when accounts are looked at with those of the other taxpayers in their "
+    "households, for the wash-sale rule. An account without a row always is; accounts of one taxpayer are in "
+    "any case.",
     columns=(
         _account("The account."),
         Column(
