@@ -8,12 +8,9 @@ from dataclasses import fields, replace
 import numpy as np
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from allotment.errors import DataError
 from allotment.ledger.events import EventKind, Events, EventTerms, LotsPayload
-from allotment.store import event_tables
 from allotment.store.event_tables import append_events, last_sequence, load_events
 
 
@@ -190,11 +187,3 @@ def test_a_rolled_back_booking_takes_no_numbers(firm, book) -> None:
     assert last_sequence(firm) == 0
     append_events(firm, events(), source="file")
     assert last_sequence(firm) == 5
-
-
-@given(st.lists(st.one_of(st.integers(0, 10**13), st.integers(-5, 10**12)), min_size=1, max_size=20))
-def test_numbers_become_ids(numbers: list[int]) -> None:
-    packed = event_tables._packed_ids(np.array(numbers))
-    ends = packed.starts + packed.lengths
-    found = [packed.data[a:b].tobytes().decode() for a, b in zip(packed.starts, ends, strict=True)]
-    assert found == [f"#{one:0>12}" for one in numbers]

@@ -38,7 +38,7 @@ class Posting:
 
 
 def leaf(event: bytes) -> bytes:
-    """The hash of one event in its canonical bytes (`store.event_tables`)."""
+    """The hash of one event in its canonical bytes (`store.event_chain`)."""
     return sha256(b"\0" + event).digest()
 
 

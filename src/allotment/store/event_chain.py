@@ -12,8 +12,7 @@ The canonical bytes of an event (`ledger.chain` hashes them)::
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from struct import pack
 
@@ -24,6 +23,7 @@ from allotment.ledger import chain
 from allotment.ledger.chain import Posting
 from allotment.ledger.digests import DIGEST_BYTES, Bytes
 from allotment.store.binary_copy import Slices
+from allotment.store.event_rows import EventRows
 from allotment.store.session import FirmStore
 from allotment.units import Ints
 
@@ -50,18 +50,6 @@ _EVERY = slice(None)
 _NO_DAY = np.iinfo(np.int32).min
 _ROWS_AT_ONCE = 200_000
 _HASHED_AT_ONCE = 16_384  # their bytes stay in the processor's cache
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRows:
-    """Rows of the table `event` of one source, shape (n,)."""
-
-    columns: dict[str, Ints]  # of NUMBERS, and days as datetime64
-    source: str
-    source_ids: Slices
-    terms: Sequence[str | None] | None  # None: no event has any
-    lots: Slices
-    named_lots: Slices
 
 
 def root_of(rows: EventRows, actor_id: int) -> bytes:

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 import psycopg
 from psycopg import sql
 
 from allotment.errors import DataError
-from allotment.ledger.events import EventKind, Events, EventTerms, LotsPayload
+from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import take
-from allotment.store import event_chain, packed
-from allotment.store.array_wire import Blobs
-from allotment.store.binary_copy import Json, Nullable, Slices
-from allotment.store.session import FirmStore, some_ids
-from allotment.units import Bools, Index, Ints
-
-_COLUMNS = (
-    "household_id",
-    "account_id",
-    "sleeve_id",
-    "day_seq",
-    "security_id",
-    "quantity_nano",
-    "amount_cents",
-    "order_id",
-    "other_account_id",
-    "effective",
-    "settles",
-    "kind",
-    "detail",
+from allotment.store import event_chain
+from allotment.store.binary_copy import Slices
+from allotment.store.event_rows import (
+    BLOBS,
+    COLUMNS,
+    events_of,
+    numbers_as_ids,
+    packed_ids,
+    rows_of,
+    table_columns,
 )
+from allotment.store.session import FirmStore, some_ids
+from allotment.units import Ints
+
 # What must agree when an event of a source arrives again.
 _IDENTITY = (
     "household_id",
@@ -48,20 +39,6 @@ _IDENTITY = (
     "amount_cents",
     "detail",
 )
-_PAYLOAD = packed.layout_of(LotsPayload, 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NamedLots:
-    """Lots that sales and transfers name. Shape (n_named,)."""
-
-    event: Ints
-    line: Index
-    quantity_nano: Ints
-
-
-_ID_DIGITS = 12
-_NAMED = packed.layout_of(_NamedLots, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +101,13 @@ def append_events(
         connection.execute("UPDATE ledger_head SET next_seq = %s", [first + n_new])
         meanwhile(added)
         if ids is None:
-            rows = _rows_of(added, source, _packed_ids(events.ledger_seq[fresh]))
+            rows = rows_of(added, source, packed_ids(events.ledger_seq[fresh]))
         else:
-            rows = _rows_of(added, source, Slices.of_texts([ids[i] for i in fresh.tolist()]))
+            rows = rows_of(added, source, Slices.of_texts([ids[i] for i in fresh.tolist()]))
         try:
             with ThreadPoolExecutor(1) as beside:
                 root = beside.submit(event_chain.root_of, rows, firm.actor_id)
-                _copy_in(firm, rows)
+                firm.copy_in("event", table_columns(rows))
             event_chain.append(firm, rows, root.result())
         except psycopg.errors.ForeignKeyViolation as error:
             raise DataError(
@@ -225,50 +202,11 @@ def load_events(
     ).format(some_ids(household_ids, "household_id"), known)
     found = firm.columns(
         query,
-        ("block", "ledger_seq", "reverses", *_COLUMNS),
+        ("block", "ledger_seq", "reverses", *COLUMNS),
         by="block",
-        blobs=("terms", "lots", "named_lots"),
+        blobs=BLOBS,
     )
-    lots, lots_start = _unpacked(found["lots"], _PAYLOAD, LotsPayload)
-    named, named_start = _unpacked(found["named_lots"], _NAMED, _NamedLots)
-    terms, terms_ix = _terms_of(found["terms"])
-    columns = {name: found[name] for name in ("ledger_seq", "reverses", *_COLUMNS)}
-    columns |= {name: columns[name].astype(np.int8) for name in ("kind", "detail")}
-    return Events(
-        **columns,
-        terms_ix=terms_ix,
-        lots_start=lots_start,
-        lots=lots,
-        named_start=named_start,
-        named_event=named.event,
-        named_line=named.line,
-        named_quantity_nano=named.quantity_nano,
-        terms=terms,
-    )
-
-
-# ── in ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _numbers_as_ids(ledger_seq: Ints) -> list[str]:
-    """Ids of events whose source has none: # and twelve digits or more."""
-    return [f"#{one:0>12}" for one in ledger_seq.tolist()]
-
-
-def _packed_ids(ledger_seq: Ints) -> Slices:
-    """`_numbers_as_ids` as they are copied."""
-    n, width = len(ledger_seq), _ID_DIGITS + 1
-    if ledger_seq.min() < 0 or ledger_seq.max() >= 10**_ID_DIGITS:
-        return Slices.of_texts(_numbers_as_ids(ledger_seq))
-    texts = np.full((n, width), ord("0"), np.uint8)
-    texts[:, 0] = ord("#")
-    rest, place = ledger_seq, width
-    while rest.any():
-        place -= 1
-        higher = rest // 10
-        texts[:, place] += (rest - 10 * higher).astype(np.uint8)
-        rest = higher
-    return Slices(texts.reshape(-1), np.arange(n) * width, np.full(n, width))
+    return events_of(found)
 
 
 def _checked(source_ids: Sequence[str], source: str) -> list[str]:
@@ -287,7 +225,7 @@ def _stored_already(firm: FirmStore, events: Events, source: str, source_ids: Se
     known = connection.execute("SELECT EXISTS (SELECT FROM posting WHERE source = %s)", [source]).fetchone()
     if known == (False,):
         return sequence
-    keys = _numbers_as_ids(events.ledger_seq) if source_ids is None else source_ids
+    keys = numbers_as_ids(events.ledger_seq) if source_ids is None else source_ids
     row_of = {key: i for i, key in enumerate(keys)}
     by_posting = "JOIN posting p ON e.ledger_seq BETWEEN p.first_seq AND p.last_seq WHERE p.source = %s "
     by_index = "WHERE e.source = %s AND left(e.source_id, 1) <> '#' "
@@ -355,78 +293,3 @@ def _check_reversals(firm: FirmStore, events: Events) -> None:
                 f"event {seq} is reversed already ({again}); put right what stands in its place instead."
             )
         seen.add(seq)
-
-
-def _rows_of(events: Events, source: str, source_ids: Slices) -> event_chain.EventRows:
-    """The rows as they are stored."""
-    texts: list[str | None] | None = None
-    if (events.terms_ix >= 0).any():
-        distinct = _terms_texts(events.terms)
-        texts = [distinct[i] if i >= 0 else None for i in events.terms_ix.tolist()]
-    named = _NamedLots(
-        event=events.named_event, line=events.named_line, quantity_nano=events.named_quantity_nano
-    )
-    return event_chain.EventRows(
-        columns={name: getattr(events, name) for name in ("ledger_seq", "reverses", *_COLUMNS)},
-        source=source,
-        source_ids=source_ids,
-        terms=texts,
-        lots=_blobs(events.lots, events.lots_start, _PAYLOAD),
-        named_lots=_blobs(named, events.named_start, _NAMED),
-    )
-
-
-def _copy_in(firm: FirmStore, rows: event_chain.EventRows) -> None:
-    n_rows = len(rows.source_ids)
-    columns: dict[str, Any] = dict(rows.columns)
-    reverses = columns["reverses"]
-    columns["reverses"] = Nullable(reverses, reverses == 0)
-    columns["terms"] = Slices.nulls(n_rows) if rows.terms is None else Json(rows.terms)
-    columns["lots"], columns["named_lots"] = rows.lots, rows.named_lots
-    columns["source"], columns["source_id"] = Slices.repeated(rows.source, n_rows), rows.source_ids
-    firm.copy_in("event", columns)
-
-
-def _blobs(columns: Any, starts: Ints, layout: packed.Layout) -> Slices:
-    data, offsets = packed.pack(columns, starts, layout)
-    lengths = np.where(np.diff(starts) > 0, np.diff(offsets), -1)
-    return Slices(data, offsets[:-1], lengths)
-
-
-def _terms_texts(terms: EventTerms) -> list[str]:
-    names = [f.name for f in fields(EventTerms)]
-    columns = [getattr(terms, name).tolist() for name in names]
-    return [
-        json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in zip(*columns, strict=True)
-    ]
-
-
-# ── out ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _unpacked(blobs: Blobs, layout: packed.Layout, record: type[Any]) -> tuple[Any, Ints]:
-    """The rows of the blobs that are there, and their starts per event (n_events + 1,)."""
-    has_rows: Bools = np.diff(blobs.offsets) > 0
-    offsets = np.append(blobs.offsets[:-1][has_rows], blobs.offsets[-1])
-    columns, starts = packed.unpack(blobs.data, offsets, layout, record)
-    counts = np.zeros(has_rows.shape[0], np.int64)
-    counts[has_rows] = np.diff(starts)
-    each = np.zeros(has_rows.shape[0] + 1, np.int64)
-    np.cumsum(counts, out=each[1:])
-    return columns, each
-
-
-def _terms_of(blobs: Blobs) -> tuple[EventTerms, Index]:
-    """Distinct terms, and each event's row of them (-1: none)."""
-    terms_ix = np.full(blobs.offsets.shape[0] - 1, -1, np.int32)
-    row_of: dict[bytes, int] = {}
-    data = blobs.data.tobytes()
-    for i in np.flatnonzero(np.diff(blobs.offsets)).tolist():
-        text = data[blobs.offsets[i] : blobs.offsets[i + 1]]
-        terms_ix[i] = row_of.setdefault(text, len(row_of))
-    distinct = [json.loads(text) for text in row_of]
-    columns: dict[str, Any] = {
-        f.name: np.array([one[f.name] for one in distinct], np.int8 if str(f.type) == "Codes" else np.int64)
-        for f in fields(EventTerms)
-    }
-    return EventTerms(**columns), terms_ix
