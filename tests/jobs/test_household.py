@@ -17,6 +17,7 @@ from allotment.jobs.household import HouseholdView, view_household
 from allotment.jobs.importing import FileOutcome, FileState, ImportRequest, import_files
 from allotment.jobs.posting import post
 from allotment.jobs.verification import verify
+from allotment.ledger.discretion import Period
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import UNBOOKED, EventWriter
 from allotment.settings import Settings
@@ -112,6 +113,44 @@ def test_before_the_link_nothing_matches_and_after_it_all_does(office: Office) -
     assert len(office.view().permanent) == 0
     assert office.bring("outside_transactions", OUTSIDE + row.replace("tx1,2025-06-09", "tx2,2025-06-10"))
     assert office.view().permanent.amount_cents.tolist() == [400_00]
+
+
+def test_periods_of_discretion_come_from_a_file(office: Office) -> None:
+    head = "account,begins,ends\n"
+    assert office.bring("discretion", head + "own,2024-01-02,\nplan,2024-02-01,2024-03-01\n").state is (
+        FileState.LOADED
+    )
+    more = "own,2024-01-02,2025-01-15\nown,2025-02-03,\nplan,2024-02-01,2024-03-01\n"
+    assert office.bring("discretion", head + more).state is FileState.LOADED
+    assert office.bring("discretion", head + "own,2025-02-03,\n").state is FileState.LOADED
+    view = office.view()
+    told = {view.account_code(account): found for account, found in view.discretion.items()}
+    assert told == {
+        "own": [Period(date(2024, 1, 2), date(2025, 1, 15)), Period(date(2025, 2, 3))],
+        "plan": [Period(date(2024, 2, 1), date(2024, 3, 1))],
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "found"),
+    [
+        ("own,2025-03-03,2025-03-03", "ends", "2025-03-03 is not after `begins`, 2025-03-03"),
+        (
+            "own,2024-02-01,2024-06-01",
+            "begins",
+            "the period overlaps with that from 2024-01-02 to 2025-01-15",
+        ),
+        ("own,2023-02-01,", "begins", "the period overlaps with that from 2024-01-02 to 2025-01-15"),
+        ("own,2024-01-02,2024-06-01", "ends", "the period ended on 2025-01-15, by its record"),
+        ("nobody,2024-01-02,", "account", None),
+    ],
+)
+def test_a_period_that_cannot_be_is_refused(office: Office, row: str, column: str, found: str | None) -> None:
+    head = "account,begins,ends\n"
+    assert office.bring("discretion", head + "own,2024-01-02,2025-01-15\n").state is FileState.LOADED
+    (wrong,) = mistakes(office.bring("discretion", head + row + "\n"))
+    assert wrong[:2] == (2, column)
+    assert found is None or wrong[2] == found
 
 
 def test_a_recorded_day_is_not_changed_by_a_file(office: Office) -> None:

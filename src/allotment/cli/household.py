@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from allotment.book.expected import Expected
     from allotment.jobs.household import HouseholdView
+    from allotment.ledger.discretion import Period
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Code = Annotated[str, typer.Argument(metavar="HOUSEHOLD|ACCOUNT", help="Code of a household or account.")]
@@ -159,6 +160,10 @@ def _unlocks_first(row: dict[str, Any]) -> tuple[str, str]:
     return min(day for day in (row["buy_unlocks"], row["sale_unlocks"], "9999") if day), row["security"]
 
 
+def _period(one: Period) -> str:
+    return f"{one.begins} to {one.ends}" if one.ends else f"since {one.begins}"
+
+
 def _accounts(view: HouseholdView) -> list[dict[str, Any]]:
     members, owners = view.state.members, {one.taxpayer_id: one.code for one in view.taxpayers}
     belongs = members.on(np.asarray(as_day(view.asof)))
@@ -172,6 +177,7 @@ def _accounts(view: HouseholdView) -> list[dict[str, Any]]:
             "linked": _day(members.since[place[one.account_id]]),
             "unlinked": _day(members.until[place[one.account_id]]),
             "belongs": bool(belongs[place[one.account_id]]),
+            "discretion": "; ".join(map(_period, view.discretion.get(one.account_id, []))),
         }
         for one in view.accounts
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from allotment.errors import BadRow
-from allotment.feeds.household_checks import check_expected, check_links, check_outside
+from allotment.feeds.household_checks import check_discretion, check_expected, check_links, check_outside
 from allotment.feeds.market_schemas import WEIGHT_SUM_TOLERANCE
 from allotment.feeds.schema import Type
 from allotment.feeds.table import Table, Words, pairs
@@ -31,6 +31,7 @@ def check_table(table: Table, asof: date) -> None:
         "transfers": _transfers,
         "late_basis": _late_basis,
         "links": check_links,
+        "discretion": check_discretion,
         "outside_transactions": check_outside,
         "expected": check_expected,
     }.get(table.schema.kind)

@@ -13,10 +13,19 @@ from allotment.units import Bools
 
 def check_links(table: Table, _asof: date) -> None:
     """An account leaves after it came."""
-    linked, unlinked = table.days("linked"), table.days("unlinked")
-    wrong = np.flatnonzero((unlinked <= linked) & table.sound("linked", "unlinked"))
-    found = [f"{unlinked[row]} is not after `linked`, {linked[row]}" for row in wrong.tolist()]
-    table.refuse(wrong, "unlinked", found, "correct one of the two days")
+    _one_after_the_other(table, "linked", "unlinked")
+
+
+def check_discretion(table: Table, _asof: date) -> None:
+    """A period ends after it has begun."""
+    _one_after_the_other(table, "begins", "ends")
+
+
+def _one_after_the_other(table: Table, first: str, last: str) -> None:
+    begins, ends = table.days(first), table.days(last)
+    wrong = np.flatnonzero((ends <= begins) & table.sound(first, last))
+    found = [f"{ends[row]} is not after `{first}`, {begins[row]}" for row in wrong.tolist()]
+    table.refuse(wrong, last, found, "correct one of the two days")
 
 
 def check_outside(table: Table, _asof: date) -> None:

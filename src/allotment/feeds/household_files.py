@@ -1,4 +1,4 @@
-"""Files of households as events and pages: links, outside transactions, what is expected."""
+"""Files of households as events and pages: links, discretion, outside transactions, what is expected."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from allotment.book.household import AccountKind
 from allotment.feeds.household_schemas import OutsideKind, Term
 from allotment.feeds.references import Known, rows_of
 from allotment.feeds.table import Table
+from allotment.ledger.discretion import Period
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import EventWriter
 from allotment.units import Ints
@@ -44,6 +45,36 @@ def links(table: Table, known: Known, linked: Linked) -> Events:
             else:
                 found = f"the account was {column} on {recorded}, by its record"
                 table.refuse([row], column, found, "reverse that event first: `allotment ledger reverse`")
+    table.check()
+    return writer.events()
+
+
+def discretion(table: Table, known: Known, recorded: Mapping[int, Sequence[Period]]) -> Events:
+    """An event for every begin and end that is not recorded yet."""
+    rows_of(table, "account", known.accounts, "account")
+    codes, begins, ends = table.words("account").each(), table.days("begins"), table.days("ends")
+    writer = EventWriter()
+    taken = {account: list(periods) for account, periods in recorded.items()}
+    for row in np.flatnonzero(table.sound("account", "begins", "ends")).tolist():
+        account, period = known.accounts[codes[row]], Period(begins[row].item(), ends[row].item())
+        mine = taken.setdefault(account.account_id, [])
+        same = next((one for one in mine if one.begins == period.begins), None)
+        other = next((one for one in mine if one is not same and one.overlaps(period)), None)
+        if other is not None:
+            found = f"the period overlaps with that from {other.begins} to {other.ends or 'now'}"
+            table.refuse([row], "begins", found, "correct the days, or give the other period its end first")
+        elif same is not None and same.ends is not None and period.ends not in (None, same.ends):
+            found = f"the period ended on {same.ends}, by its record"
+            table.refuse([row], "ends", found, "reverse that event first: `allotment ledger reverse`")
+        else:
+            home = account.household_id, account.account_id
+            if same is None:
+                writer.write(EventKind.DISCRETION_BEGINS, *home, period.begins)
+                mine.append(period)
+            elif same.ends is None and period.ends is not None:
+                mine[mine.index(same)] = period
+            if period.ends is not None and (same is None or same.ends is None):
+                writer.write(EventKind.DISCRETION_ENDS, *home, period.ends)
     table.check()
     return writer.events()
 

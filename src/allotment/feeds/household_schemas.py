@@ -57,6 +57,23 @@ LINKS = Schema(
     ),
 )
 
+DISCRETION = Schema(
+    kind="discretion",
+    about="Periods in which accounts are managed at our discretion: what performance composites ask. Nothing "
+    "else follows from them.",
+    columns=(
+        _account("The account."),
+        Column(name="begins", type=Type.DATE, meaning="First day of the period.", example="2024-05-18"),
+        optional("ends", Type.DATE, "First day on which we do not decide any more.", "2025-02-03"),
+    ),
+    key=("account", "begins"),
+    needs=("accounts",),
+    rules=(
+        "`ends` is after `begins`, and the periods of an account do not overlap.",
+        "A day that is recorded is not changed by a file.",
+    ),
+)
+
 OUTSIDE_TRANSACTIONS = Schema(
     kind="outside_transactions",
     about="What happened in accounts that we do not manage. Purchases are enough; sales need the account's "

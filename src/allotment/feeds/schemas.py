@@ -32,6 +32,7 @@ SCHEMAS: dict[str, Schema] = {
         book.LATE_BASIS,
         book.CARRIED_PRICES,
         household.LINKS,
+        household.DISCRETION,
         household.OUTSIDE_TRANSACTIONS,
         household.EXPECTED,
     )

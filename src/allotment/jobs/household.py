@@ -11,6 +11,7 @@ from allotment.book.expected import YearPage
 from allotment.book.household import Account, Household, Management, Taxpayer
 from allotment.jobs.posting import Books
 from allotment.ledger.corrections import in_force
+from allotment.ledger.discretion import Period, periods
 from allotment.ledger.expected import ComingPurchases, coming_purchases, in_year, silent_accounts
 from allotment.ledger.fold import BookState
 from allotment.ledger.permanent import PermanentLosses, permanent_losses
@@ -37,6 +38,7 @@ class HouseholdView:
     locks: WashLocks
     silent: Index  # by row of `locks`: attested accounts of which nothing is known around the day
     permanent: PermanentLosses
+    discretion: dict[int, list[Period]]  # by account id, as far as it is recorded
     codes: dict[int, str]  # of securities
 
     def account_code(self, account_id: int) -> str:
@@ -74,6 +76,7 @@ def view_household(firm: FirmStore, code: str, asof: date) -> HouseholdView:
         locks=locks,
         silent=_silent(locks, state, pages, by_id, asof),
         permanent=permanent_losses(state),
+        discretion=periods(events),
         codes={one.security_id: one.code for one in market_tables.load_securities(firm)},
     )
 

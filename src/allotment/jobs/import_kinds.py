@@ -16,6 +16,8 @@ from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
 from allotment.jobs import arrivals
 from allotment.jobs.posting import Books, Posted, post, rebase
+from allotment.ledger.discretion import KINDS as DISCRETION
+from allotment.ledger.discretion import periods_of
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import concatenate, take
 from allotment.risk.exposures import NAMES as EXPOSURES
@@ -70,7 +72,7 @@ def load(
         return arrivals.book_transfers(firm, table, known, asof, advance)
     elif kind == "late_basis":
         return arrivals.book_late_basis(firm, table, known, sha256, advance)
-    elif kind in {"links", "outside_transactions", "expected"}:
+    elif kind in {"links", "discretion", "outside_transactions", "expected"}:
         return _load_of_household(firm, table, known, asof, sha256, advance)
     else:
         arrival_tables.save_carried_prices(firm, arrival_files.carried_prices(table, known, asof))
@@ -115,6 +117,10 @@ def _load_of_household(
     if table.schema.kind == "links":
         events = household_files.links(table, known, event_tables.links(firm))
         posted = post(firm, events, source=f"links {sha256}", advance=advance)
+    elif table.schema.kind == "discretion":
+        recorded = periods_of(event_tables.days_of(firm, DISCRETION))
+        events = household_files.discretion(table, known, recorded)
+        posted = post(firm, events, source=f"discretion {sha256}", advance=advance)
     elif table.schema.kind == "expected":
         expected_tables.save_pages(firm, household_files.expected(table, known, asof))
         return ""

@@ -27,7 +27,9 @@ from allotment.store.import_tables import ImportedFile, ImportRecord
 from allotment.store.session import FirmStore, MarketStore, Session
 
 Advance = Callable[[str, int, int], None]
-_BOOKED_ONCE = frozenset({"lots", "cash", "transfers", "late_basis", "links", "outside_transactions"})
+_BOOKED_ONCE = frozenset(
+    {"lots", "cash", "transfers", "late_basis", "links", "discretion", "outside_transactions"}
+)
 
 
 class FileState(StrEnum):

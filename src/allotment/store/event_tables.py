@@ -175,12 +175,18 @@ def sequences_of(firm: FirmStore, source: str, source_ids: Sequence[str] | None 
 
 def links(firm: FirmStore) -> dict[tuple[int, EventKind], date]:
     """Days on which accounts came to their households and left them, as they stand."""
+    found = days_of(firm, (EventKind.ACCOUNT_LINKED, EventKind.ACCOUNT_UNLINKED))
+    return {(account, kind): day for account, kind, day in found}
+
+
+def days_of(firm: FirmStore, kinds: Sequence[EventKind]) -> list[tuple[int, EventKind, date]]:
+    """Account, kind and day of every event of the kinds that stands."""
     found = firm.connection().execute(
         "SELECT account_id, kind, effective FROM event e WHERE kind = ANY(%s) "
-        "AND NOT EXISTS (SELECT FROM event later WHERE later.reverses = e.ledger_seq)",
-        [[int(EventKind.ACCOUNT_LINKED), int(EventKind.ACCOUNT_UNLINKED)]],
+        "AND NOT EXISTS (SELECT FROM event later WHERE later.reverses = e.ledger_seq) ORDER BY ledger_seq",
+        [[int(kind) for kind in kinds]],
     )
-    return {(account, EventKind(kind)): day for account, kind, day in found}
+    return [(account, EventKind(kind), day) for account, kind, day in found]
 
 
 def load_events(
