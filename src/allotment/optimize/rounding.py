@@ -8,6 +8,7 @@ of the cash. Names stay on the piece that the search chose, so no rule is broken
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from allotment.compiled import hidden, inner
 from allotment.optimize.branches import row_costs
@@ -40,15 +41,36 @@ def _row_change(m: Multipliers, r: int, change: float) -> float:
     return price * excess
 
 
+class Here(NamedTuple):
+    """What the cost of every move of one name begins with."""
+
+    linear: float  # the account's factor exposures times the name's
+    square: float  # the name's exposures squared
+
+
+@hidden
+def stand_at(shape: Shape, work: Workspace, table: Floats, i: int) -> Here:
+    """Look at name i as the answer has it, before its moves are weighed; rows of other kinds, too."""
+    names, answer, m = work.names, work.answer, work.multipliers
+    if shape.has_kinds:
+        lots, leave, curves, piece = work.lots, work.leave, work.curves, answer.piece[i]
+        measure(work.accounts, names, lots, leave, curves, i, piece, answer.weight[i], work.extra.other)
+    offset, row = work.accounts.offset[names.account[i]], names.asset[i]
+    linear = 0.0
+    square = 0.0
+    for f in range(shape.k):
+        linear += m.value[offset + f] * table[row, f]
+        square += table[row, f] * table[row, f]
+    return Here(linear, square)
+
+
 @hidden
 def _kind_change(shape: Shape, work: Workspace, i: int, piece: int, weight: float) -> float:
-    """What rows of other kinds make of a move of name i, less what the curves charge for it."""
+    """What rows of other kinds make of a move of name i, less what the curves charge for it; `stand_at` has
+    measured where it is."""
     accounts, names, m, extra = work.accounts, work.names, work.multipliers, work.extra
-    answer, a = work.answer, work.names.account[i]
+    a = names.account[i]
     measure(accounts, names, work.lots, work.leave, work.curves, i, piece, weight, extra.measure)
-    measure(
-        accounts, names, work.lots, work.leave, work.curves, i, answer.piece[i], answer.weight[i], extra.other
-    )
     total = 0.0
     for kind in range(extra.measure.shape[0]):
         extra.measure[kind] -= extra.other[kind]
@@ -61,24 +83,18 @@ def _kind_change(shape: Shape, work: Workspace, i: int, piece: int, weight: floa
 
 
 @hidden
-def move_cost(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, change: float) -> float:
-    """Change of the problem's cost when name i moves by `change` to a weight on `piece`."""
+def move_cost(shape: Shape, work: Workspace, i: int, piece: int, change: float, here: Here) -> float:
+    """Change of the problem's cost when name i moves by `change` to a weight on `piece`. here: of
+    `stand_at`, which looked at name i last."""
     names, entries, curves, m, answer = work.names, work.entries, work.curves, work.multipliers, work.answer
-    k = shape.k
     a = names.account[i]
     offset = work.accounts.offset[a]
-    row = names.asset[i]
     old = answer.weight[i]
-    linear = 0.0
-    square = 0.0
-    for f in range(k):
-        linear += m.value[offset + f] * table[row, f]
-        square += table[row, f] * table[row, f]
-    total: float = work.accounts.risk_price[a] * change * (linear + 0.5 * change * square)
+    total: float = work.accounts.risk_price[a] * change * (here.linear + 0.5 * change * here.square)
     total += names.curvature[i] * change * (old - names.center[i] + 0.5 * change)
     total += piece_cost(curves, piece, old + change) - piece_cost(curves, answer.piece[i], old)
     total -= names.utility[i] * change
-    total += _row_change(m, offset + k, change)
+    total += _row_change(m, offset + shape.k, change)
     for entry in range(entries.start[i], entries.start[i + 1]):
         total += _row_change(m, entries.row[entry], entries.coefficient[entry] * change)
     if shape.has_kinds:
@@ -99,6 +115,7 @@ def move(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, chang
     elif abs(weight - names.held[i]) < DUST:
         weight = names.held[i]
     if shape.has_kinds:
+        stand_at(shape, work, table, i)
         _kind_change(shape, work, i, piece, weight)
         for r in range(shape.size):
             if m.kind[r] != LINEAR and (m.account[r] < 0 or m.account[r] == a):
@@ -161,6 +178,7 @@ def _round_steps(shape: Shape, work: Workspace, table: Floats) -> None:
         best = 1e300
         best_piece = -1
         best_change = 0.0
+        here = stand_at(shape, work, table, i)
         # Down, up, or no trade at all; closing out when down would pass zero.
         for side in range(3):
             change = (below + side) * step - trade if side < 2 else -trade
@@ -169,7 +187,7 @@ def _round_steps(shape: Shape, work: Workspace, table: Floats) -> None:
             piece = _piece_at(curves, i, own, answer.weight[i] + change, names.in_group[i])
             if piece < 0:
                 continue
-            cost = move_cost(shape, work, table, i, piece, change)
+            cost = move_cost(shape, work, i, piece, change, here)
             if cost < best:
                 best = cost
                 best_piece = piece
@@ -193,6 +211,7 @@ def _sweep_steps(shape: Shape, work: Workspace, table: Floats) -> bool:
         best = -_WORTH
         best_piece = -1
         best_change = 0.0
+        here = stand_at(shape, work, table, i)
         for kind in range(6):
             change = step if kind == 0 else -step
             if kind == 2:
@@ -212,7 +231,7 @@ def _sweep_steps(shape: Shape, work: Workspace, table: Floats) -> bool:
             piece = _piece_at(curves, i, own, target, names.in_group[i])
             if piece < 0:
                 continue
-            cost = move_cost(shape, work, table, i, piece, change)
+            cost = move_cost(shape, work, i, piece, change, here)
             if cost < best:
                 best = cost
                 best_piece = piece
@@ -258,7 +277,7 @@ def _absorb_residue(shape: Shape, work: Workspace, table: Floats, a: int) -> Non
             change = _room(names, curves, answer, i, excess)
             if change == 0.0:
                 continue
-            cost = move_cost(shape, work, table, i, piece, change)
+            cost = move_cost(shape, work, i, piece, change, stand_at(shape, work, table, i))
             if cost < best:
                 best = cost
                 best_name = i
