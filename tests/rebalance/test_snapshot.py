@@ -73,6 +73,16 @@ def test_a_successor_takes_its_predecessors_place_until_the_index_is_published_a
     assert carried(weights, prices, 2) == pytest.approx([1.0, 0.0, 0.0])
 
 
+def test_a_successor_that_is_merged_in_turn_hands_the_place_on() -> None:
+    prices = history([[10, 20, 40], [10, 20, np.nan], [10, np.nan, np.nan]])
+    renamed = act(ActionKind.SYMBOL_CHANGE, "2025-06-27", other_security_id=2)
+    merged = act(ActionKind.STOCK_MERGER, "2025-06-30", security=2, other_security_id=1, ratio=2.0)
+    weights = index(date(2025, 6, 26), [0.7, 0.3], ids=(1, 3))
+    assert carried(weights, prices, 2, [merged, renamed]) == pytest.approx([1.0, 0.0, 0.0])
+    # A day before it is the renamed one that has the place.
+    assert carried(weights, prices, 1, [merged, renamed]) == pytest.approx([0.7, 0.3, 0.0])
+
+
 def test_a_child_enters_with_its_share_of_the_value() -> None:
     """Of 40 a share, 10 are spun off: a quarter of the weight is the child's."""
     prices = history([[10, np.nan, 40], [10, np.nan, 40], [10, 5, 40]])

@@ -157,15 +157,14 @@ def carried(
     growth = prices.last_adjusted_usd(today) / prices.last_adjusted_usd(int(past[-1]))
     grown = np.where(known, weights.weight * np.nan_to_num(growth[rows]), 0.0)
     last = prices.sessions[today].item()
-    since = [one for one in actions if weights.session < one.ex_date <= last]
-    if since and grown.any():
-        valued = at_closes(since, prices)
-        weights = replace(weights, weight=grown)
-        weights = pro_forma(weights, index_consequences(valued, [weights]), last)
-        rows, known = prices.rows_of(weights.security_ids)
-        grown = weights.weight
+    since = [one for one in actions if weights.session < one.ex_date <= last] if grown.any() else []
+    weights = replace(weights, weight=grown)
+    for action in at_closes(sorted(since, key=lambda one: one.ex_date), prices):
+        # One after the other: a successor may be merged, too.
+        weights = pro_forma(weights, index_consequences([action], [weights]), last)
+    rows, known = prices.rows_of(weights.security_ids)
     full = np.zeros(len(prices.security_ids))
-    full[rows[known]] = grown[known]
+    full[rows[known]] = weights.weight[known]
     full[prices.close_micros[today] == 0] = 0.0
     total = float(full.sum())
     if total <= 0.0:
