@@ -70,11 +70,13 @@ def discretion(table: Table, known: Known, recorded: Mapping[int, Sequence[Perio
             home = account.household_id, account.account_id
             if same is None:
                 writer.write(EventKind.DISCRETION_BEGINS, *home, period.begins)
-                mine.append(period)
-            elif same.ends is None and period.ends is not None:
-                mine[mine.index(same)] = period
-            if period.ends is not None and (same is None or same.ends is None):
+            elif same.ends is None:
+                mine.remove(same)
+            else:
+                continue
+            if period.ends is not None:
                 writer.write(EventKind.DISCRETION_ENDS, *home, period.ends)
+            mine.append(period)
     table.check()
     return writer.events()
 

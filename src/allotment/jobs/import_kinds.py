@@ -16,8 +16,7 @@ from allotment.feeds.schemas import BOOK_KINDS, MARKET_KINDS, SCHEMAS
 from allotment.feeds.table import Table
 from allotment.jobs import arrivals
 from allotment.jobs.posting import Books, Posted, post, rebase
-from allotment.ledger.discretion import KINDS as DISCRETION
-from allotment.ledger.discretion import periods_of
+from allotment.ledger.discretion import DISCRETION_KINDS, periods_of
 from allotment.ledger.events import EventKind, Events
 from allotment.ledger.write import concatenate, take
 from allotment.risk.exposures import NAMES as EXPOSURES
@@ -118,7 +117,7 @@ def _load_of_household(
         events = household_files.links(table, known, event_tables.links(firm))
         posted = post(firm, events, source=f"links {sha256}", advance=advance)
     elif table.schema.kind == "discretion":
-        recorded = periods_of(event_tables.days_of(firm, DISCRETION))
+        recorded = periods_of(event_tables.days_of(firm, DISCRETION_KINDS))
         events = household_files.discretion(table, known, recorded)
         posted = post(firm, events, source=f"discretion {sha256}", advance=advance)
     elif table.schema.kind == "expected":

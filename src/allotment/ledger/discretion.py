@@ -14,7 +14,7 @@ import numpy as np
 
 from allotment.ledger.events import EventKind, Events
 
-KINDS = (EventKind.DISCRETION_BEGINS, EventKind.DISCRETION_ENDS)
+DISCRETION_KINDS = (EventKind.DISCRETION_BEGINS, EventKind.DISCRETION_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Period:
 
 def periods(events: Events) -> dict[int, list[Period]]:
     """By account, ascending. `events` are in force."""
-    rows = np.flatnonzero(np.isin(events.kind, np.array(KINDS, np.int8)))
+    rows = np.flatnonzero(np.isin(events.kind, np.array(DISCRETION_KINDS, np.int8)))
     return periods_of(
         (int(events.account_id[row]), EventKind(int(events.kind[row])), events.effective[row].item())
         for row in rows.tolist()

@@ -63,11 +63,11 @@ class Slices:
         return int(self.starts.shape[0])
 
     @staticmethod
-    def of_texts(texts: Sequence[str] | pa.Array) -> Slices:
+    def of_texts(texts: Sequence[str]) -> Slices:
         """Texts in UTF-8."""
         import pyarrow as pa
 
-        return _variable(texts if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string()))
+        return _variable(pa.array(texts, pa.large_string()))
 
     @staticmethod
     def repeated(text: str, n_rows: int) -> Slices:
@@ -113,7 +113,7 @@ def encode(columns: Sequence[Any]) -> Iterator[memoryview]:
 
 
 def _encode_alike(fields: Sequence[Any]) -> Bytes:
-    """Rows of one width. fields: values as they are sent, or a number of nulls."""
+    """Rows of one width. fields: values as they are sent, or as many nulls as a range has members."""
     parts: list[tuple[str, Any]] = [("count", ">i2")]
     for k, field in enumerate(fields):
         parts.append((f"length_{k}", ">i4"))
