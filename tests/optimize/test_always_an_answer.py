@@ -21,8 +21,8 @@ from allotment.optimize import (
     solve_batch,
     solve_one,
 )
-from allotment.optimize.checker import judge
 from allotment.optimize.conflict import find_conflicts
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import make_problems
 from allotment.optimize.wish import WishKind, excess_of, wishes_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from allotment.optimize import Problems, Solutions, SolveOptions, Status, join, solve_batch, solve_one
 from allotment.optimize.certify import Trades, certify, trades_of
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.synthetic import PROFILE_A, synthetic_problems, synthetic_world
 from allotment.optimize.tangled import Feature, random_problem
 

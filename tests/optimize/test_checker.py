@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from allotment.optimize import SolveOptions, Status, checker, solve_one
-from allotment.optimize.checker import judge
+from allotment.optimize import SolveOptions, Status, checker, hard_rules, solve_one
+from allotment.optimize.judge import judge
 from allotment.optimize.synthetic import PROFILE_A, synthetic_problems, synthetic_world
 from allotment.optimize.tangled import Feature, random_problem
 
 
-def test_the_judge_shares_no_code_with_what_it_judges() -> None:
-    """Its modules import one another, NumPy and two modules of the standard library."""
-    folder = Path(checker.__file__).parent
+@pytest.mark.parametrize("module", [checker, hard_rules])
+def test_the_judge_shares_no_code_with_what_it_judges(module: ModuleType) -> None:
     imported = {
         name
-        for file in folder.glob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
     }
-    others = {name for name in imported if not name.startswith(checker.__name__)}
-    assert others == {"__future__", "math", "numpy", "typing"}
+    assert imported == {"__future__", "numpy", "typing"}
+
+
+def test_the_checker_stays_small_enough_to_be_read_in_one_sitting() -> None:
+    """Under 150 lines, of which no docstring, comment or empty line counts as one."""
+    source = Path(checker.__file__).read_text()
+    docstrings = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node)
+        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
+    }
+    lines = enumerate(source.splitlines(), 1)
+    code = [line for at, line in lines if at not in docstrings and not line.strip().startswith("#")]
+    assert len([line for line in code if line.strip()]) < 150
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +78,12 @@ def test_multipliers_beyond_their_price_prove_nothing(solved) -> None:
     theta[3] = 11.0  # three factors, then the price of cash
     verdict = judge(market, problem, answer._replace(theta=theta), 0, SolveOptions())
     assert verdict.lower_bound == -np.inf
+
+
+def test_without_multipliers_nothing_is_proven(solved) -> None:
+    market, problem, answer = solved
+    nothing = answer._replace(cases_from=np.zeros_like(answer.cases_from))
+    assert judge(market, problem, nothing, 0, SolveOptions()).lower_bound == -np.inf
 
 
 def test_any_other_multipliers_prove_less_than_the_cost(solved) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from allotment.optimize import Problems, SolveOptions, Status, solve_batch, solve_one
-from allotment.optimize.checker import judge
 from allotment.optimize.frontier import Frontier, frontier
+from allotment.optimize.judge import judge
 from allotment.optimize.synthetic import PROFILE_B, World, synthetic_problems, synthetic_world
 
 PROFILE = PROFILE_B._replace(n_names=60, n_lots=150, n_factors=4, cash_band=(0.0, 0.01))

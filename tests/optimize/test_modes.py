@@ -7,7 +7,7 @@ import pytest
 
 from allotment.errors import UsageError
 from allotment.optimize import Problems, Solutions, SolveOptions, Status, solve_batch
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.modes import WITH_AMOUNT, Mode, Purpose, with_purpose, with_row
 from allotment.optimize.problem import RowKind
 from allotment.optimize.synthetic import PROFILE_B, World, synthetic_problems, synthetic_world

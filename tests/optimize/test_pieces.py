@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from allotment.optimize import SolveOptions, Status, solve_one
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import Market, Problems, RowKind, make_problems
 
 MARKET = Market(np.zeros((2, 1)), np.array([0.04, 0.04]), np.arange(2, dtype=np.int32))

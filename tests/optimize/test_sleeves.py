@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.sleeves import (
     Sleeves,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allotment.optimize import Fault, Market, Problems, SolveOptions, Status, join, solve_batch, solve_one
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import ROW_COLUMNS, make_problems
 from allotment.optimize.reasons import reasons_of
 from allotment.optimize.synthetic import (

@@ -7,7 +7,7 @@ import pytest
 
 from allotment.optimize import SolveOptions, Status, solve_batch
 from allotment.optimize.bench import PROFILES
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import RowKind
 from allotment.optimize.synthetic import PROFILE_A, synthetic_problems, synthetic_world
 from allotment.optimize.variants import counted, households_of_four, tracking_within, turned_over

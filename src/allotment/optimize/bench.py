@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize import forbidding
-from allotment.optimize.checker import judge
+from allotment.optimize.judge import judge
 from allotment.optimize.peers import PEERS, compare
 from allotment.optimize.problem import SolveOptions
 from allotment.optimize.solution import Status
@@ -80,7 +80,7 @@ def bench(
     """One block per profile; the figures of profile A and the ratios to peers also stand at the top.
 
     clock: seconds that only grow. judged: answers per profile whose rules, cost and bound are
-    recomputed by `checker`, all without; a difference raises AssertionError.
+    recomputed by `judge`, all without; a difference raises AssertionError.
     """
     blocks = {name: _block(clock, *asked, judged) for name, asked in profiles.items()}
     rng = np.random.default_rng(_SEED)

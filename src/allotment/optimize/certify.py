@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from allotment.compiled import hidden, kernel
-from allotment.optimize.checker import broken_rules
+from allotment.optimize.hard_rules import broken_rules
 from allotment.optimize.load import load
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.settle import evaluate

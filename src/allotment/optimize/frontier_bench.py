@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from allotment.optimize.checker import judge
 from allotment.optimize.frontier import POINTS, Frontier, frontier
+from allotment.optimize.judge import judge
 from allotment.optimize.problem import Problems, SolveOptions
 from allotment.optimize.synthetic import PROFILE_A, PROFILE_B, World, synthetic_problems, synthetic_world
 
@@ -22,7 +22,7 @@ _PROFILES = {"A": PROFILE_A, "B": PROFILE_B}
 def bench(clock: Callable[[], float], *, accounts: int = 20, judged: int = 1) -> dict[str, Any]:
     """One block per profile of `optimize.synthetic`, 500 names each, one core, compilation excluded.
 
-    judged: accounts per profile whose every point is recomputed by `checker`; a difference raises
+    judged: accounts per profile whose every point is recomputed by `judge`; a difference raises
     AssertionError.
     """
     blocks = {}
