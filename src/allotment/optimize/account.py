@@ -121,43 +121,29 @@ def _solve(
         solution.hold_risk[a] = solution.risk[a]
         solution.hold_feasible[a] = feasible
     best, bound, traded, solves = held, math.inf, False, 0
-    n_cases, cases = max(1, shape.n_regimes), solution.cases_from[j]
-    # Of several regimes all bounds come first, roughly: then the lowest is searched first, and after it
-    # only those that could save more than the gap at which a search stops.
-    n_bounds = n_cases if n_cases > 1 else 0
-    lowest, effort = 0, THOROUGH
-    for turn in range(n_bounds + n_cases):
-        glance, case = turn < n_bounds, turn
-        if glance:
-            effort = _GLANCE
-        elif n_bounds > 0:
-            lowest = _lowest(solution, cases, n_cases) if turn == n_bounds else lowest
-            case = _after(lowest, turn - n_bounds)
+    n_cases, cases, lowest = max(1, shape.n_regimes), solution.cases_from[j], 0
+    # Of several regimes the one with the lowest bound is searched first, and after it only those that
+    # could save more than the gap at which a search stops.
+    choose = n_cases > 1
+    if choose:
+        _glance(shape, market.loadings, problem, solution, work, options, start, cases)
+        lowest = _lowest(solution, cases, n_cases)
+    for turn in range(n_cases):
+        case, enough = _after(lowest, turn), math.inf
+        if choose:
             enough = best - options.gap_bps * _BPS if traded else best
-            effort = Effort(THOROUGH.steps, THOROUGH.tolerance, enough)
             if solution.case_bound[cases + case] >= enough:
                 continue
-        if shape.n_regimes:
-            regime = shape.first_regime + case
-            set_regime(shape, problem, work, regime)
-            constant = problem.regime_constant[regime]
-            shape = with_constants(shape, constant, constant)
-        _start(shape, work, start)
-        if n_bounds > 0 and turn > 0:
-            # A bound starts from its neighbour's multipliers, a search from those of its own bound.
-            _go_on(shape, work, solution, cases + (case - 1 if glance else case))
-        found = _search(shape, work, market.loadings, options, effort, glance)
+        shape = _enter(shape, problem, work, start, case)
+        if choose:
+            _go_on(shape, work, solution, cases + case)
+        found = _decide(shape, work, market.loadings, options, enough)
         solves += found.n_solves
-        if glance or n_bounds == 0 or found.bound > solution.case_bound[cases + case]:
+        if not choose or found.bound > solution.case_bound[cases + case]:
             _certify(shape, work, solution, cases + case, found.bound)
         if not math.isfinite(found.cost):
             continue
-        sell_lots(shape, work)
-        if shape.has_kinds:
-            exchange_lots(shape, work)
-            spare_gains(shape, work)
-        write_trades(shape, work, problem, solution, j, work.answer.weight)
-        total, _ = evaluate(shape, market, problem, work, solution, options, j)
+        total = _settle(shape, market, problem, work, solution, options, j)
         if total < best:
             best, traded = total, True
             _keep_best(shape, work)
@@ -170,6 +156,26 @@ def _solve(
     copy_to(work.multipliers.theta, work.best.theta if traded else work.answer.theta, shape.size)
     total, within = evaluate(shape, market, problem, work, solution, options, j)
     _report(shape, problem, work, solution, j, total, bound, within, solves, traded)
+
+
+@part
+def _glance(
+    shape: Shape,
+    table: Floats,
+    problem: Problems,
+    solution: Solutions,
+    work: Workspace,
+    options: SolveOptions,
+    start: Floats,
+    cases: int,
+) -> None:
+    """The bound of every regime, roughly, from the multipliers of its neighbour; `cases`: the first's."""
+    for case in range(shape.n_regimes):
+        shape = _enter(shape, problem, work, start, case)
+        if case > 0:
+            _go_on(shape, work, solution, cases + case - 1)
+        _, bound = _climb(shape, work, table, options, _GLANCE)
+        _certify(shape, work, solution, cases + case, bound)
 
 
 @inner
@@ -188,6 +194,18 @@ def _after(first: int, place: int) -> int:
     if place == 0:
         return first
     return place - 1 if place <= first else place
+
+
+@hidden
+def _enter(shape: Shape, problem: Problems, work: Workspace, start: Floats, case: int) -> Shape:
+    """Put a case to work: its regime, if the year has any, and multipliers to begin with."""
+    if shape.n_regimes:
+        regime = shape.first_regime + case
+        set_regime(shape, problem, work, regime)
+        constant = problem.regime_constant[regime]
+        shape = with_constants(shape, constant, constant)
+    _start(shape, work, start)
+    return shape
 
 
 @hidden
@@ -212,6 +230,26 @@ def _go_on(shape: Shape, work: Workspace, solution: Solutions, case: int) -> Non
         m.theta[r] = theta if m.risk_price[r] > 0.0 or math.isfinite(end) else 0.0
 
 
+@part
+def _settle(
+    shape: Shape,
+    market: Market,
+    problem: Problems,
+    work: Workspace,
+    solution: Solutions,
+    options: SolveOptions,
+    j: int,
+) -> float:
+    """What the answer at work costs once lots are chosen for its sales."""
+    sell_lots(shape, work)
+    if shape.has_kinds:
+        exchange_lots(shape, work)
+        spare_gains(shape, work)
+    write_trades(shape, work, problem, solution, j, work.answer.weight)
+    total, _ = evaluate(shape, market, problem, work, solution, options, j)
+    return total
+
+
 @hidden
 def _keep_best(shape: Shape, work: Workspace) -> None:
     copy_to(work.best.weight, work.answer.weight, shape.n)
@@ -221,11 +259,33 @@ def _keep_best(shape: Shape, work: Workspace) -> None:
 
 
 @part
-def _search(
-    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, effort: Effort, glance: bool
-) -> Found:
-    """The bound, from the multipliers at work; unless that is all, or is high enough, search and round,
-    too: the answer is left in work.answer."""
+def _decide(shape: Shape, work: Workspace, table: Floats, options: SolveOptions, enough: float) -> Found:
+    """The bound from the multipliers at work and, unless it is high enough, the best answer found, rounded:
+    it is left in work.answer."""
+    shape, bound = _climb(shape, work, table, options, Effort(THOROUGH.steps, THOROUGH.tolerance, enough))
+    if not math.isfinite(bound) or bound >= enough:
+        return Found(math.inf, bound, 0)
+    found = search(shape, work, table, options, bound, options.gap_bps * _BPS)
+    if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
+        return Found(math.inf, found.bound, found.n_solves)
+    if shape.has_counts:
+        found = undo_counts(shape, work, table, found)
+    if shape.has_limit:
+        _meet_and_round(shape, work, table, options.te_price)
+    else:
+        price_kinds(shape, work, work.answer.theta)
+        _round(shape, work, table)
+    if not has_steps(shape.n, work.names):
+        return found
+    return Found(found.cost, _whole_step_bound(shape, work, table, found.bound), found.n_solves)
+
+
+@part
+def _climb(
+    shape: Shape, work: Workspace, table: Floats, options: SolveOptions, effort: Effort
+) -> tuple[Shape, float]:
+    """The shape at work's prices of risk, and the bound from the multipliers at work, which an account
+    without a search ends with."""
     accounts, m, answer = work.accounts, work.multipliers, work.answer
     rebuild(shape, work)
     start_limits(shape, work)
@@ -236,24 +296,9 @@ def _search(
     else:
         shape = priced(shape, work)
         bound = climb(shape, work, table, -math.inf, effort)
-    # Multipliers that an account without a search ends with.
     copy_to(answer.theta, answer.bound_theta, shape.size)
     copy_to(answer.risk_price, answer.bound_risk_price, shape.n_accounts)
-    if glance or not math.isfinite(bound) or bound >= effort.enough:
-        return Found(math.inf, bound, 0)
-    found = search(shape, work, table, options, bound, options.gap_bps * _BPS)
-    if not (math.isfinite(found.cost) and math.isfinite(found.bound)):
-        return Found(math.inf, found.bound, found.n_solves)
-    if shape.has_counts:
-        found = undo_counts(shape, work, table, found)
-    if shape.has_limit:
-        _meet_and_round(shape, work, table, options.te_price)
-    else:
-        price_kinds(shape, work, answer.theta)
-        _round(shape, work, table)
-    if not has_steps(shape.n, work.names):
-        return found
-    return Found(found.cost, _whole_step_bound(shape, work, table, found.bound), found.n_solves)
+    return shape, bound
 
 
 @part
