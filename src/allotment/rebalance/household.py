@@ -51,19 +51,52 @@ class Undecided:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What was decided of one account. Its figures are known at once; why, when `proposal` is asked for."""
+class Answered:
+    """A household's problem as it was answered in its batch, and what there is to tell of it."""
 
-    figures: Proposal  # without its reasons
+    arrays: Market
+    problems: Problems
+    answer: Solutions
+    joint: int  # its number in the batch
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """Why, weighed when it is asked for."""
+        found = reasons_of(self.arrays, self.problems, self.answer, self.joint)
+        assert found is not None  # all of its accounts are sound
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was decided of one account: its figures when they are asked for, why when `proposal` is."""
+
     prepared: Prepared
     market: MarketSnapshot
-    reasons: Reasons  # of its household
+    answered: Answered
+    account: int  # its number in the batch
     member: int  # its number among the accounts of the household
+    versions: Versions
+    year: YearSoFar  # to which the figures add what the trades realise
+
+    @cached_property
+    def figures(self) -> Proposal:
+        """The proposal without its reasons."""
+        return propose(
+            self.prepared,
+            self.market,
+            self.answered.answer,
+            self.account,
+            self.answered.reasons,
+            self.member,
+            self.versions,
+            self.year,
+        )
 
     @cached_property
     def proposal(self) -> Proposal:
         """With its reasons."""
-        return with_reasons(self.figures, self.prepared, self.market, self.reasons, self.member)
+        return with_reasons(self.figures, self.prepared, self.market, self.answered.reasons, self.member)
 
 
 @dataclass(slots=True)
@@ -113,7 +146,8 @@ def outcomes(
     exceptions: list[Undecided],
     expected: tuple[float, float] | None = None,
 ) -> Iterator[Outcome]:
-    """What `decide` decides, one account after another; their reasons are weighed when asked for.
+    """What `decide` decides, one account after another; what there is to tell of each is worked out when it
+    is asked for, which is before the next where `year` is to hold all of them.
 
     exceptions: accounts without an outcome, or with something to look at in it, are added to it.
     expected: the net short- and long-term gain that is expected of the trades (fractions of value),
@@ -141,12 +175,18 @@ def outcomes(
             if regimes is not None:
                 again.append(Joint(joint.accounts, regimes))
                 continue
-            reasons = reasons_of(arrays, problems, answer, j)
-            assert reasons is not None  # all of its accounts are sound
+            answered = Answered(arrays=arrays, problems=problems, answer=answer, joint=j)
             for at, ready in enumerate(joint.as_decided(problem, sold, year)):
-                made = propose(ready, market, answer, first + at, reasons, at, versions, year)
-                _look_at(made, answer, first + at, exceptions)
-                yield Outcome(figures=made, prepared=ready, market=market, reasons=reasons, member=at)
+                _look_at(ready.case, answer, first + at, exceptions)
+                yield Outcome(
+                    prepared=ready,
+                    market=market,
+                    answered=answered,
+                    account=first + at,
+                    member=at,
+                    versions=versions,
+                    year=year,
+                )
         waiting = again
 
 
@@ -159,10 +199,10 @@ def _prepared(
         try:
             ready = prepare(case, market, costs)
         except DataError as error:
-            _give_up(case, "data", str(error), exceptions)
+            _tell(case, "data", str(error), exceptions)
             continue
         if ready.value_cents <= 0:
-            _give_up(case, *_EMPTY, exceptions)
+            _tell(case, *_EMPTY, exceptions)
             continue
         households.setdefault(case.account.household_id, Joint([])).accounts.append(ready)
     return list(households.values())
@@ -176,13 +216,13 @@ def _without_faults(
     for a, ready in enumerate(joint.accounts, start=first):
         fault = _fault(answer.status, answer.fault, a)
         if fault:
-            _give_up(ready.case, *fault, exceptions)
+            _tell(ready.case, *fault, exceptions)
         else:
             sound.append(ready)
     return sound
 
 
-def _give_up(case: AccountCase, cause: str, message: str, exceptions: list[Undecided]) -> None:
+def _tell(case: AccountCase, cause: str, message: str, exceptions: list[Undecided]) -> None:
     account_id = case.account.account_id
     exceptions.append(Undecided(account_id=account_id, cause=cause, message=message))
 
@@ -199,7 +239,7 @@ def _fault(status: Codes, fault: Codes, a: int) -> tuple[str, str] | None:
     return None
 
 
-def _look_at(proposal: Proposal, answer: Solutions, a: int, exceptions: list[Undecided]) -> None:
+def _look_at(case: AccountCase, answer: Solutions, a: int, exceptions: list[Undecided]) -> None:
     """A relaxed limit is a proposal with something to look at."""
     if int(answer.status[a]) != Status.RELAXED:
         return
@@ -211,4 +251,4 @@ def _look_at(proposal: Proposal, answer: Solutions, a: int, exceptions: list[Und
         parts.append(f"names stay {answer.limit_relaxation[a]:.2%} of the account outside their limits")
     cause = "cash_band" if answer.cash_relaxation[a] != 0.0 else "name_limit"
     message = f"Not every limit can be met: {' and '.join(parts) or 'a group bound is broken'}."
-    exceptions.append(Undecided(account_id=proposal.account_id, cause=cause, message=message))
+    _tell(case, cause, message, exceptions)

@@ -65,7 +65,7 @@ class Decided:
 
     @property
     def figures(self) -> Proposal:
-        """The proposal without its reasons: known at once."""
+        """The proposal without its reasons, worked out when it is asked for."""
         return self.outcome.figures
 
     @property
