@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from allotment.compiled import hidden, inner
 from allotment.optimize.load import TURNOVER
-from allotment.optimize.pieces import DUST, SELL, NameFacts, name_facts, plan_branches, plan_relaxed
+from allotment.optimize.pieces import DUST, SELL, name_facts, plan_branches, plan_relaxed
 from allotment.optimize.relief import leaving
 from allotment.optimize.workspace import Accounts, Curves, Leaving, Lots, Names, Plan, Shape
 from allotment.units import Floats
@@ -41,14 +41,52 @@ def build_pieces(
         in_order = accounts.in_order[a]
         count = plan_branches(lots, plan, name, i, in_order, shape.has_kinds)
         count = plan_relaxed(plan, count, name, accounts.limit_price[a])
-        buying = names.half_spread[i] + 0.5 * accounts.kind_price[a, TURNOVER]
+        buying = _buying(accounts, names, i)
         for planned in range(count):
-            segment = _write(
-                names, lots, leave, curves, plan, name, i, planned, piece, segment, buying, in_order
-            )
+            _take(curves, plan, planned, piece)
+            segment = _write(names, lots, leave, curves, i, piece, segment, buying, in_order)
             piece += 1
             curves.first[piece] = segment
     curves.start[shape.n] = piece
+
+
+@hidden
+def price_pieces(
+    shape: Shape, accounts: Accounts, names: Names, lots: Lots, leave: Leaving, curves: Curves, bought: bool
+) -> None:
+    """The segments of the same pieces anew, after prices of lots changed; bought: those of purchases, too."""
+    segment, moved = 0, False
+    for i in range(shape.n):
+        first, last = curves.start[i], curves.start[i + 1]
+        before = curves.first[last]
+        if not (moved or bought) and lots.start[i] == lots.start[i + 1]:
+            segment = before
+            continue
+        in_order = accounts.in_order[names.account[i]]
+        buying = _buying(accounts, names, i)
+        for piece in range(first, last):
+            segment = _write(names, lots, leave, curves, i, piece, segment, buying, in_order)
+            curves.first[piece + 1] = segment
+        moved = segment != before
+
+
+@inner
+def _buying(accounts: Accounts, names: Names, i: int) -> float:
+    """Price of a unit of weight bought of name i."""
+    price: float = names.half_spread[i] + 0.5 * accounts.kind_price[names.account[i], TURNOVER]
+    return price
+
+
+@inner
+def _take(curves: Curves, plan: Plan, planned: int, piece: int) -> None:
+    """Write one planned piece, its segments still missing."""
+    curves.low[piece], curves.high[piece] = plan.low[planned], plan.high[planned]
+    curves.mode[piece] = plan.mode[planned]
+    curves.losses[piece] = plan.losses[planned] if plan.mode[planned] == SELL else 0.0
+    curves.washed[piece] = plan.washed[planned]
+    curves.fixed[piece] = plan.fixed[planned]
+    curves.big[piece] = plan.big[planned]
+    curves.least[piece] = plan.least[planned]
 
 
 @hidden
@@ -57,37 +95,33 @@ def _write(
     lots: Lots,
     leave: Leaving,
     curves: Curves,
-    plan: Plan,
-    name: NameFacts,
     i: int,
-    planned: int,
     piece: int,
     segment: int,
     buying: float,
     in_order: bool,
 ) -> int:
-    """Write one planned piece and its segments; returns the next segment."""
-    low, high, held = plan.low[planned], plan.high[planned], name.held
-    big = plan.big[planned]
-    cost = plan.fixed[planned] + big * high
+    """Write a piece's cost and segments; returns the next segment."""
+    low, high, held, big = curves.low[piece], curves.high[piece], names.held[i], curves.big[piece]
+    cost = curves.fixed[piece] + big * high
     again = -1.0
-    if plan.again[planned] >= 0.0:
-        again, proceeds = _sold_again(lots, leave, i, plan.again[planned], buying)
+    if curves.least[piece] >= 0.0:
+        again, proceeds = _sold_again(lots, leave, i, curves.least[piece], buying)
         cost += proceeds
     bottom = held - max(again, 0.0)  # purchases begin here
     if high > bottom:
         slope = buying
         cost += slope * (high - bottom)
-        if name.exposed > 0.0:
-            cost += names.wash_cost[i] * min(name.exposed, high - held)
-            slope += names.wash_cost[i] if high - held <= name.exposed + DUST else 0.0
+        exposed, dear = names.wash_exposed[i], names.wash_cost[i]
+        if exposed > 0.0 and dear > 0.0:
+            cost += dear * min(exposed, high - held)
+            slope += dear if high - held <= exposed + DUST else 0.0
         if high > low:
             curves.segment_low[segment] = max(bottom, low)
             curves.segment_slope[segment] = slope + big
             segment += 1
     position = held
-    losses = plan.losses[planned] if plan.mode[planned] == SELL else 0.0
-    for x in range(leaving(lots, leave, i, losses, plan.washed[planned], in_order)):
+    for x in range(leaving(lots, leave, i, curves.losses[piece], curves.washed[piece], in_order)):
         if position <= low + DUST:
             break
         rate = leave.price[x]
@@ -99,12 +133,7 @@ def _write(
             curves.segment_slope[segment] = big - rate
             segment += 1
         position = end
-    curves.low[piece] = low
-    curves.high[piece] = high
     curves.cost[piece] = cost
-    curves.mode[piece] = plan.mode[planned]
-    curves.losses[piece] = losses
-    curves.washed[piece] = plan.washed[planned]
     curves.again[piece] = again
     return segment
 

@@ -8,7 +8,7 @@ and what is held, in the order in which lots leave.
 from __future__ import annotations
 
 from allotment.compiled import hidden, inner
-from allotment.optimize.curves import build_pieces
+from allotment.optimize.curves import build_pieces, price_pieces
 from allotment.optimize.load import (
     BIG,
     GAIN,
@@ -53,25 +53,46 @@ def price_kinds(shape: Shape, work: Workspace, theta: Floats) -> None:
                 price[a, m.kind[r]] += theta[r]
             elif m.account[r] < 0:
                 price[a, m.kind[r]] += theta[r] * accounts.share[a]
-    changed = False
+    lots, purchases, pieces = False, False, False
     for a in range(shape.n_accounts):
         for kind in range(price.shape[1]):
-            changed = changed or price[a, kind] != accounts.kind_built[a, kind]
-    if changed:
+            if price[a, kind] == accounts.kind_built[a, kind]:
+                continue
+            lots, purchases = True, purchases or kind == TURNOVER
+            pieces = pieces or kind >= TRADES
+    if pieces:
         rebuild(shape, work)
+    elif lots:
+        _reprice(shape, work, purchases)
+
+
+@hidden
+def _reprice(shape: Shape, work: Workspace, purchases: bool) -> None:
+    """Price and order the lots and write the segments anew, of the pieces that there are."""
+    accounts = work.accounts
+    _remember(shape, accounts)
+    price_lots(shape, accounts, work.lots)
+    sort_lots(shape, accounts, work.lots)
+    price_pieces(shape, accounts, work.names, work.lots, work.leave, work.curves, purchases)
 
 
 @hidden
 def rebuild(shape: Shape, work: Workspace) -> None:
     """Price and order the lots and write the curves anew."""
     accounts = work.accounts
-    for a in range(shape.n_accounts):
-        for kind in range(accounts.kind_price.shape[1]):
-            accounts.kind_built[a, kind] = accounts.kind_price[a, kind]
+    _remember(shape, accounts)
     if shape.has_kinds:
         price_lots(shape, accounts, work.lots)
     sort_lots(shape, accounts, work.lots)
     build_pieces(shape, accounts, work.names, work.lots, work.leave, work.curves, work.plan)
+
+
+@inner
+def _remember(shape: Shape, accounts: Accounts) -> None:
+    """At which prices the curves stand now."""
+    for a in range(shape.n_accounts):
+        for kind in range(accounts.kind_price.shape[1]):
+            accounts.kind_built[a, kind] = accounts.kind_price[a, kind]
 
 
 @inner

@@ -111,7 +111,7 @@ def _add(
     plan.fixed[count] = fixed
     plan.losses[count] = losses
     plan.washed[count] = washed
-    plan.again[count] = -1.0
+    plan.least[count] = -1.0
     plan.big[count] = 0.0
     return count + 1
 
@@ -200,7 +200,7 @@ def _plan_rebuys(plan: Plan, count: int, name: NameFacts, fixed: float) -> int:
     first = count
     count = _plan(plan, count, name, name.low_gains, max(name.weight_max, name.held), BUY, fixed, 0.0, 0.0)
     for planned in range(first, count):
-        plan.again[planned] = least
+        plan.least[planned] = least
     return count
 
 

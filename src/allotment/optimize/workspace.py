@@ -133,6 +133,9 @@ class Curves(NamedTuple):
     washed: Floats  # what each of them costs more
     again: Floats  # weight of lots at a gain that the piece sells wherever it ends; −1 where it does not
     #                buy what it sells
+    fixed: Floats  # cost of the piece whatever it trades
+    big: Floats  # price per unit of weight, all of it
+    least: Floats  # least weight of lots at a gain that is sold and bought back, −1 for none
     first: Index  # per piece, and one more: its first segment
     segment_low: Floats
     segment_slope: Floats
@@ -147,8 +150,8 @@ class Plan(NamedTuple):
     fixed: Floats
     losses: Floats
     washed: Floats  # cost per unit of loss sold on the piece
-    again: Floats  # least weight of lots at a gain that is sold and bought back, −1 for none
-    big: Floats  # price per unit of weight, all of it
+    least: Floats  # as in `Curves`, this and the next
+    big: Floats
 
 
 class State(NamedTuple):
