@@ -12,7 +12,7 @@ The minimum over a piece of κd/2 (w−b)² + q w + c(w) is found exactly by wal
 
 from __future__ import annotations
 
-from allotment.compiled import hidden, inner
+from allotment.compiled import hidden, inner, part
 from allotment.optimize.load import TURNOVER
 from allotment.optimize.pieces import DUST, SELL, name_facts, plan_branches, plan_relaxed
 from allotment.optimize.relief import leaving
@@ -89,7 +89,7 @@ def _take(curves: Curves, plan: Plan, planned: int, piece: int) -> None:
     curves.least[piece] = plan.least[planned]
 
 
-@hidden
+@part
 def _write(
     names: Names,
     lots: Lots,

@@ -6,7 +6,7 @@ turnover and tax add to it. On a piece whose loss sales are washed, loss lots co
 
 from __future__ import annotations
 
-from allotment.compiled import inner
+from allotment.compiled import inner, part
 from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, TAX, TURNOVER
 from allotment.optimize.workspace import Accounts, Leaving, Lots, Shape
 from allotment.units import Floats
@@ -44,7 +44,7 @@ def price_lots(shape: Shape, accounts: Accounts, lots: Lots) -> None:
             lots.price[place] = price + gain * lots.gain[place] + kind[TAX] * lots.tax[place]
 
 
-@inner
+@part
 def leaving(lots: Lots, leave: Leaving, i: int, losses: float, washed: float, in_order: bool) -> int:
     """List the lots of name i in the order in which they leave on a piece that sells at most `losses`
     of loss lots, which cost `washed` more each; returns how many."""
