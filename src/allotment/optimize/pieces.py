@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from allotment.compiled import hidden, inner
+from allotment.compiled import hidden, inner, part
 from allotment.optimize.load import BIG, HOLDINGS, STEP_DUST, TINY_STEP, TRADES
 from allotment.optimize.workspace import Accounts, Lots, Names, Plan
 
@@ -57,7 +57,7 @@ def limit_excess(weight: float, weight_min: float, weight_max: float) -> float:
     return excess if excess > DUST else 0.0
 
 
-@inner
+@part
 def name_facts(accounts: Accounts, names: Names, lots: Lots, i: int, has_kinds: bool) -> NameFacts:
     """What name i holds, may do and must keep to, at the prices of counts in force."""
     a = names.account[i]
