@@ -207,6 +207,15 @@ def test_a_limit_of_risk_alone_on_an_account_that_is_its_index() -> None:
     assert answer.status[0] == Status.SOLVED
 
 
+def test_a_limit_that_no_whole_step_meets_leaves_the_name_as_it_is() -> None:
+    """Beside a billion accounts a sum forgets what is held: no trade must still be found."""
+    immense = {"weight_min": np.full(1, 1e9), "weight_max": np.full(1, 1e9), "benchmark": np.full(1, 1e9)}
+    problem = account(
+        n=1, held=np.array([0.995]), lot_weight=np.array([0.995]), step=np.array([0.00181289623]), **immense
+    )
+    assert solved(problem).weight.tolist() == [0.995]
+
+
 @st.composite
 def nasty_problems(draw: st.DrawFn) -> tuple[Market, Problems]:
     """Up to three accounts of up to eight names, as they come or bent up to three times."""

@@ -35,9 +35,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
         & (traded < p.trade_min[account] - 1e-10)
         & ~closed,
         "leaves less than the smallest holding": small,
-        "trades a fraction of a step": (
-            np.abs(steps - np.round(steps)) * p.step > 1e-10 * (1.0 + np.maximum(p.held, w))
-        )
+        "trades a fraction of a step": (np.abs(steps - np.round(steps)) * p.step > 1e-10 * (1.0 + p.held))
         & ~closed,
     }
     return tuple(rule for rule, cases in rules.items() if np.any(cases))

@@ -22,6 +22,7 @@ from allotment.units import Floats
 
 _SWEEPS = 12
 _WORTH = 1e-10  # a smaller gain is not worth another pass
+_ROUNDED = 1e-15  # of what is added, lost in a sum
 _RESIDUE_MOVES = 40
 
 
@@ -102,6 +103,16 @@ def move_cost(shape: Shape, work: Workspace, i: int, piece: int, change: float, 
     return total
 
 
+@inner
+def _moved(weight: float, change: float, held: float) -> float:
+    """The weight after a change; nothing and what is held are met exactly, as far as the sum can tell."""
+    after = weight + change
+    dust = max(DUST, _ROUNDED * abs(change))
+    if abs(after) < dust:
+        return 0.0
+    return held if abs(after - held) < dust else after
+
+
 @hidden
 def move(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, change: float) -> None:
     """Move name i of the answer, and all values with it."""
@@ -109,11 +120,7 @@ def move(shape: Shape, work: Workspace, table: Floats, i: int, piece: int, chang
     row = names.asset[i]
     a = names.account[i]
     offset = work.accounts.offset[a]
-    weight = answer.weight[i] + change
-    if abs(weight) < DUST:
-        weight = 0.0
-    elif abs(weight - names.held[i]) < DUST:
-        weight = names.held[i]
+    weight = _moved(answer.weight[i], change, names.held[i])
     if shape.has_kinds:
         stand_at(shape, work, table, i)
         _kind_change(shape, work, i, piece, weight)
@@ -182,9 +189,11 @@ def _round_steps(shape: Shape, work: Workspace, table: Floats) -> None:
         # Down, up, or no trade at all; closing out when down would pass zero.
         for side in range(3):
             change = (below + side) * step - trade if side < 2 else -trade
-            if answer.weight[i] + change < DUST:
+            target = _moved(answer.weight[i], change, names.held[i])
+            if target < DUST:
                 change = -answer.weight[i]
-            piece = _piece_at(curves, i, own, answer.weight[i] + change, names.in_group[i])
+                target = 0.0
+            piece = _piece_at(curves, i, own, target, names.in_group[i])
             if piece < 0:
                 continue
             cost = move_cost(shape, work, i, piece, change, here)
