@@ -83,6 +83,26 @@ def test_programs_that_start_at_once_end_with_one_server() -> None:
     shutil.rmtree(home)
 
 
+def test_a_start_that_is_killed_while_it_says_where_the_data_is_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = new_home()
+
+    def killed(path: Path, text: str) -> int:
+        path.touch()
+        raise KeyboardInterrupt(text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt, match="base"):
+            Server(home).start()
+    made = Server(home)
+    assert made.start().is_ready
+    assert Server(home).base == made.base
+    assert made.stop()
+    shutil.rmtree(home)
+
+
 def test_a_running_server_is_reused(server) -> None:
     state = server.state()
     assert state.is_ready

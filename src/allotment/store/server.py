@@ -157,7 +157,10 @@ class Server:
         self._own(self.base)
         pointer = self.home / "server.json"
         if not pointer.exists():
-            pointer.write_text(json.dumps({"base": str(self.base)}))
+            # Whoever starts at the same time, or after this was killed, finds all of it or nothing.
+            fresh = self.home / "server.json.new"
+            fresh.write_text(json.dumps({"base": str(self.base)}))
+            fresh.replace(pointer)
 
     def _own(self, path: Path) -> None:
         if sys.platform != "win32" and self.user is not None:
