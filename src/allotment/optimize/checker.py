@@ -142,7 +142,7 @@ class Asked:
         ticket, trade_min, ordered = charge[:, TRADES], p.trade_min[account], p.in_order[account][i]
         kept = (p.young > 0) & np.isinf(p.young_cost)
         barred = ~p.lot_sellable | ~p.may_sell[i] | p.lot_is_loss & kept[i]
-        behind = barred | ordered & (_before(barred * p.lot_weight, i) > 0)
+        behind = barred | ordered & (_before(1.0 * (barred & (p.lot_weight > 0)), i) > 0)
         way_out = self.outside & (losses | (np.bincount(i, p.lot_is_loss & ~behind, n) == 0))
         barred = barred | p.lot_is_loss & (not losses)
 
@@ -150,7 +150,8 @@ class Asked:
             """Names, sizes and prices of lots as they leave, and what leaves before each."""
             lots = np.lexsort((np.where(ordered, 0.0, np.where(barred, np.inf, price)), i))
             # Nothing leaves after a lot that is barred.
-            lots = lots[~barred[lots] & (_before((barred * p.lot_weight)[lots], i[lots]) == 0)]
+            bars = 1.0 * (barred & (p.lot_weight > 0))[lots]  # counted: dust is lost in a sum of weights
+            lots = lots[~barred[lots] & (_before(bars, i[lots]) == 0)]
             return i[lots], p.lot_weight[lots], price[lots], _before(p.lot_weight[lots], i[lots])
 
         each = np.minimum(p.lot_charge[account][i] / np.maximum(p.lot_weight, 1e-300), 1e300)
