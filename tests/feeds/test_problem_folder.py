@@ -19,6 +19,7 @@ from allotment.feeds.problem_answer import answer
 from allotment.feeds.problem_columns import ProblemColumns, closing_order, problem_columns
 from allotment.feeds.problem_folder import read_problem
 from allotment.feeds.problem_summary import files
+from allotment.optimize.claims import name_of_claim
 from allotment.optimize.problem import RowKind, check_shapes
 from allotment.optimize.solution import Status
 from allotment.optimize.solve import solve_one
@@ -94,9 +95,10 @@ def test_the_optimisers_units() -> None:
     mrk, bac, csco = 6, 8, 3
     assert p.young[mrk] == pytest.approx(25 * 96.20 / value)
     assert p.young_cost[mrk] == pytest.approx(21.80 * (0.408 * 0.9 - 0.05) / 96.20)
-    assert p.wash_exposed[bac] == pytest.approx(40 * 45.35 / value)
-    assert p.wash_cost[bac] == pytest.approx(3.15 * (0.408 * 0.9 - 0.05) / 45.35)
-    assert p.wash_cost[csco] == pytest.approx(2.40 * 0.408 * 0.9 / 58.90)  # for good: all of it
+    (of_bac,), (of_csco,) = (np.flatnonzero(name_of_claim(p) == name) for name in (bac, csco))
+    assert p.claim_weight[of_bac] == pytest.approx(40 * 45.35 / value)
+    assert p.claim_cost[of_bac] == pytest.approx(3.15 * (0.408 * 0.9 - 0.05) / 45.35)
+    assert p.claim_cost[of_csco] == pytest.approx(2.40 * 0.408 * 0.9 / 58.90)  # for good: all of it
     assert found.row_names[0] == "groups.sector.Technology"
     assert (p.row_lower[0], p.row_upper[0]) == (pytest.approx(0.485), pytest.approx(0.495))
     assert p.entry_name[: p.entries_from[1]].tolist() == [0, 1, 2, 3]

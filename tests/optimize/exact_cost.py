@@ -55,7 +55,8 @@ def broken_rules(market: Market, problem: Problems, sold: np.ndarray, bought: np
     closed = (after < _DUST) & (p.held > 0)
     young = (p.young > 0) & np.isinf(p.young_cost)
     barred = ~p.lot_sellable | ~p.may_sell[name] | (p.lot_is_loss & young[name])
-    blocked = ~p.may_buy | ((p.wash_exposed > 0) & np.isinf(p.wash_cost))
+    bars = [np.isinf(p.claim_cost[slice(*p.claims_from[i : i + 2])]).any() for i in range(len(p.held))]
+    blocked = ~p.may_buy | np.array(bars)
     group = market.group_ix[p.asset_ix]
     loss_groups = group[name[(sold > _DUST) & p.lot_is_loss]]
     steps = np.divide(after - p.held, p.step, out=np.zeros(len(after)), where=p.step >= 1e-7)
@@ -82,7 +83,7 @@ def broken_rules(market: Market, problem: Problems, sold: np.ndarray, bought: np
 
 def _may_rebuy(p: Problems) -> np.ndarray:
     """Names that may be sold and bought back at once."""
-    allowed = p.may_rebuy & p.may_buy & (p.wash_exposed == 0.0) & ~p.in_order[_account_of_name(p)]
+    allowed = p.may_rebuy & p.may_buy & (np.diff(p.claims_from) == 0) & ~p.in_order[_account_of_name(p)]
     for i in np.flatnonzero(p.step >= 1e-7):
         lots = slice(int(p.lots_from[i]), int(p.lots_from[i + 1]))
         steps = p.lot_weight[lots][~p.lot_is_loss[lots]] / p.step[i]
@@ -118,8 +119,11 @@ def _account_cost(
         cost += p.impact[i] * (bought[i] - sold_of_name[i]) ** 2
         cost += p.ticket_charge[a] * (sold_of_name[i] + bought[i] > dust)
         cost += p.lot_charge[a] * sum(sold[lot] > dust for lot in lots)
-        washed = min(bought[i], p.wash_exposed[i])
-        cost += p.wash_cost[i] * washed if washed > dust else 0.0
+        left = bought[i]
+        for claim in range(int(p.claims_from[i]), int(p.claims_from[i + 1])):
+            washed = min(left, p.claim_weight[claim])
+            cost += p.claim_cost[claim] * washed if washed > dust else 0.0
+            left -= washed
         washed = min(sum(sold[lot] for lot in lots if p.lot_is_loss[lot]), p.young[i])
         cost += p.young_cost[i] * washed if washed > dust else 0.0
         cost -= p.utility[i] * after[i]

@@ -154,7 +154,7 @@ TWISTS: dict[str, Twist] = {
     "utility huge": _set("utility", 10.0, -10.0, some=True),
     "spread huge": _set("half_spread", 0.5, 100.0),
     "impact huge": _set("impact", 10.0, 1e3, some=True),
-    "wash huge": _set("wash_cost", 10.0, 1e6, some=True),
+    "wash huge": _set("claim_cost", 10.0, 1e6, some=True),
     "young huge": _set("young", 0.5, 100.0, some=True),
     "step huge": _set("step", 0.4, 3.0, some=True),
     "step tiny": _set("step", 1e-16, 1e-300, some=True),

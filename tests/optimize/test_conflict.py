@@ -10,6 +10,7 @@ import pytest
 
 from allotment.optimize import Market, Problems, Solutions, SolveOptions, Status, join, solve_one
 from allotment.optimize.certify import Trades, certify
+from allotment.optimize.claims import one_claim
 from allotment.optimize.conflict import Conflict, find_conflicts
 from allotment.optimize.exact import solve_exact
 from allotment.optimize.problem import RowKind, make_problems
@@ -206,8 +207,7 @@ def test_a_blocked_purchase_is_law_and_no_wish() -> None:
     market, problem = whole_shares(0.05)
     problem = problem._replace(
         may_buy=np.array([False, True]),
-        wash_exposed=np.array([0.0, 0.1]),
-        wash_cost=np.array([0.0, np.inf]),
+        **one_claim(np.array([0.0, 0.1]), np.full(2, np.inf)),
         step=np.zeros(2),
     )
     _, (conflict,) = conflicts_of(market, problem)

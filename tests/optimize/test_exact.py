@@ -103,8 +103,10 @@ def _feature_columns(
             "lot_sellable": rng.random(n_lots) < 0.8,
         },
         Feature.EXPOSED: {
-            "wash_exposed": np.full(n, SHARE),
-            "wash_cost": rng.choice([0.02, 0.1, np.inf], n),
+            # A share each, the second dearer, cheaper or as dear as the first.
+            "claims_from": np.arange(n + 1) * 2,
+            "claim_weight": np.full(2 * n, SHARE),
+            "claim_cost": rng.choice([0.0, 0.02, 0.1, 0.1, np.inf], 2 * n),
         },
         Feature.YOUNG_BARS: {"young": np.where(rng.random(n) < 0.7, SHARE, 0.0)},
         Feature.YOUNG_PRICES: {"young": np.full(n, SHARE), "young_cost": rng.choice([0.02, 0.2], n)},

@@ -15,7 +15,8 @@ def test_no_single_flip_or_pair_beats_the_found_set_and_the_promise_is_its_chang
     for seed in range(20):
         rng = np.random.default_rng(seed)
         sizes = Sizes(
-            n_accounts=1, n_names=1, n_lots=1, n_entries=0, n_multipliers=4, n_groups=1, n_assets=1,
+            n_accounts=1, n_names=1, n_claims=1,
+            n_lots=1, n_entries=0, n_multipliers=4, n_groups=1, n_assets=1,
             pieces_per_name=1, ordered_lots=0,
         )  # fmt: skip
         candidates = make_workspace(sizes).candidates

@@ -7,6 +7,7 @@ import pytest
 
 from allotment.errors import UsageError
 from allotment.optimize import Problems, Solutions, SolveOptions, Status, solve_batch
+from allotment.optimize.claims import without_claims
 from allotment.optimize.judge import judge
 from allotment.optimize.modes import WITH_AMOUNT, Mode, Purpose, with_purpose, with_row
 from allotment.optimize.problem import RowKind
@@ -109,7 +110,7 @@ def test_gains_are_realised_up_to_the_amount(world: World, problems: Problems) -
 def test_a_holding_that_is_sold_for_its_gain_stays(world: World, problems: Problems) -> None:
     """An account that stands at its index realises gains and ends where it stood."""
     rebought = problems._replace(
-        wash_exposed=np.zeros(len(problems.held)),
+        **without_claims(problems, np.ones(len(problems.held), np.bool_)),
         young=np.zeros(len(problems.held)),
         step=0.0 * problems.step,
     )
@@ -146,7 +147,7 @@ def test_a_transition_comes_nearer_each_year_within_its_budget(world: World, pro
         lot_gain=gain,
         lot_tax=0.238 * gain,
         lot_is_loss=np.zeros(len(gain), np.bool_),
-        wash_exposed=np.zeros(60),
+        **without_claims(account, np.ones(60, np.bool_)),
         young=np.zeros(60),
         **_without_rows(account),
     )

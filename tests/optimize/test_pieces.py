@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from allotment.optimize import SolveOptions, Status, solve_one
+from allotment.optimize.claims import one_claim
 from allotment.optimize.judge import judge
 from allotment.optimize.problem import Market, Problems, RowKind, make_problems
 
@@ -86,7 +87,7 @@ def test_a_wanted_gain_is_realised_from_the_lots_that_need_least_trading() -> No
     [
         {"may_rebuy": np.zeros(2, np.bool_)},
         {"in_order": np.ones(1, np.bool_)},
-        {"wash_exposed": np.full(2, 0.01), "wash_cost": np.full(2, 0.05)},
+        one_claim(np.full(2, 0.01), np.full(2, 0.05)),
         {"may_buy": np.zeros(2, np.bool_)},
         {"step": np.full(2, 0.02)},  # a lot of 0.25 is no whole number of steps
     ],

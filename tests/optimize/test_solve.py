@@ -93,7 +93,7 @@ def test_accounts_with_different_numbers_of_rows_share_a_batch() -> None:
         ("cash_min", 0.5, Fault.ACCOUNT),
         ("held", np.nan, Fault.NAME),
         ("half_spread", -1e-4, Fault.NAME),
-        ("wash_cost", np.nan, Fault.NAME),
+        ("claim_cost", np.nan, Fault.NAME),
         ("step", np.inf, Fault.NAME),
         ("weight_min", 2.0, Fault.LIMITS),
         ("lot_tax", np.nan, Fault.LOT),

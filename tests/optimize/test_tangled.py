@@ -22,7 +22,7 @@ NEUTRAL = make_problems(
 COLUMNS = {
     Feature.LIMITS: ("weight_max",),
     Feature.BANS: ("may_buy", "may_sell", "lot_sellable"),
-    Feature.EXPOSED: ("wash_exposed", "wash_cost"),
+    Feature.EXPOSED: ("claims_from",),
     Feature.YOUNG_BARS: ("young",),
     Feature.YOUNG_PRICES: ("young", "young_cost"),
     Feature.TICKETS: ("ticket_charge",),

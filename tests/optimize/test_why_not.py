@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from allotment.optimize import SolveOptions, solve_one
+from allotment.optimize.claims import one_claim
 from allotment.optimize.decision import Decision, decision_of
 from allotment.optimize.problem import Market, Problems, RowKind, make_problems
 from allotment.optimize.why_not import Question, Rule, WhyNot, why_not
@@ -113,7 +114,7 @@ def test_a_loss_whose_group_is_bought() -> None:
 SHORT = {"lots": {ASKED: []}}
 BARS = {
     Rule.NO_PURCHASE: SHORT | {"may_buy": at(False, True)},
-    Rule.OPEN_CLAIM: SHORT | {"wash_exposed": at(1.0, 0.0), "wash_cost": at(np.inf, 0.0)},
+    Rule.OPEN_CLAIM: SHORT | one_claim(at(1.0, 0.0), at(np.inf, 0.0)),
     Rule.WEIGHT_LIMIT: SHORT | {"weight_max": at(0.0, 1.0)},
 }
 

@@ -146,9 +146,15 @@ def case_maker(market: MarketSnapshot) -> Callable[..., AccountCase]:
 
 def claimed(case: AccountCase, groups: np.ndarray, shares: float = 1.0, loss_usd: float = 1.0) -> AccountCase:
     """The case with an open claim in each of the groups (a mask, or positions)."""
-    exposed, loss = case.washes.exposed_nano.copy(), case.washes.exposed_loss_cents.copy()
-    exposed[groups], loss[groups] = round(shares * 1e9), round(loss_usd * 100)
-    return replace(case, washes=replace(case.washes, exposed_nano=exposed, exposed_loss_cents=loss))
+    count = np.zeros(len(case.washes.young_nano), np.int64)
+    count[groups] = 1
+    washes = replace(
+        case.washes,
+        claims_from=np.concatenate([[0], np.cumsum(count)]),
+        claim_nano=np.full(count.sum(), round(shares * 1e9)),
+        claim_loss_cents=np.full(count.sum(), round(loss_usd * 100)),
+    )
+    return replace(case, washes=washes)
 
 
 def with_young(

@@ -79,8 +79,8 @@ def cases_of(book: EventWriter, market: MarketSnapshot, pages: Pages | None = No
 
 def blocked(case: AccountCase, market: MarketSnapshot) -> tuple[list[int], list[int]]:
     """The securities whose purchase would wash a loss, and those whose sale at a loss would be washed."""
-    washes = (case.washes.exposed_nano, case.washes.young_nano)
-    buys, sales = (market.security_ids[nano[market.group_ix] > 0].tolist() for nano in washes)
+    washes = (case.washes.is_claimed, case.washes.young_nano > 0)
+    buys, sales = (market.security_ids[blocked[market.group_ix]].tolist() for blocked in washes)
     return buys, sales
 
 
@@ -109,8 +109,9 @@ def test_a_loss_under_the_old_symbol_blocks_the_new_one(market: MarketSnapshot, 
     cases = cases_of(book, market)
     assert blocked(cases[10], market) == (sorted({old, new} - {GONE}), [])
     group = market.group_ix[market.row_of(np.array([new]))[0]]
-    assert cases[10].washes.exposed_nano[group] == 60 * 10**9
-    assert cases[10].washes.exposed_loss_cents[group] == 1_000_00
+    _, found = cases[10].washes.claims_of(np.array([group]))
+    assert cases[10].washes.claim_nano[found].tolist() == [60 * 10**9]
+    assert cases[10].washes.claim_loss_cents[found].tolist() == [1_000_00]
     assert blocked(cases[20], market) == ([], [])
 
 
@@ -130,7 +131,9 @@ def test_units_are_those_of_the_snapshot(market: MarketSnapshot) -> None:
     book.write(EventKind.SYMBOL_CHANGE, *MINE, date(2025, 6, 20), security_id=3, terms=terms)
     washes = cases_of(book, market)[10].washes
     at = market.row_of(np.array([3, NEW, OTHER]))
-    assert washes.exposed_nano[groups.group_ix[at]].tolist() == [600 * 10**9, 60 * 10**9, 0]
+    offsets, found = washes.claims_of(groups.group_ix[at])
+    assert offsets.tolist() == [0, 1, 2, 2]
+    assert washes.claim_nano[found].tolist() == [600 * 10**9, 60 * 10**9]
     assert washes.young_nano[groups.group_ix[at]].tolist() == [0, 0, 5 * 10**9]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allotment.book.household import AccountKind
+from allotment.optimize.claims import name_of_claim, wash_cost
 from allotment.optimize.solve import solve_batch
 from allotment.rebalance.case import CostPolicy, prepare
 from allotment.rebalance.decide import Versions
@@ -52,6 +53,13 @@ def column(made, security: int, name: str) -> float:
     return float(getattr(made.problem, name)[at])
 
 
+def claims_on(made, security: int) -> list[tuple[float, float]]:
+    """Weight and cost of each claim on a name."""
+    p, market = made.problem, _small.small_market()
+    mine = market.security_ids[p.asset_ix[name_of_claim(p)]] == security
+    return list(zip(p.claim_weight[mine].tolist(), p.claim_cost[mine].tolist(), strict=True))
+
+
 def test_the_state_of_one_household_by_group(market) -> None:
     """Securities 1 and 2 are one group; the young shares of 3 come from two purchases, one in an IRA."""
     lots = lots_of(
@@ -64,7 +72,7 @@ def test_the_state_of_one_household_by_group(market) -> None:
     lots = replace(
         lots, account_ix=np.array([0, 0, 0, 1, 0], np.int32), acquisition_id=np.array([7, 7, 8, 9, 1])
     )
-    found = claims((0, 4, 3, 30, "2025-06-10"), (1, 4, 9, 90, "2025-06-10"))
+    found = claims((0, 4, 3, 30, "2025-06-10"), (0, 4, 2, 50, "2025-06-12"), (1, 4, 9, 90, "2025-06-10"))
     state = wash_state(lots, np.zeros(2, np.int32), found, market.groups, ASOF)
     n_groups = int(market.group_ix.max()) + 1
     made = GroupWashes.of_household(state, 0, n_groups, np.array([False, True]))
@@ -72,16 +80,19 @@ def test_the_state_of_one_household_by_group(market) -> None:
     assert (made.young_nano[[one, three, four]] / 1e9).tolist() == [15, 15, 0]
     assert made.sole_purchase[[one, three, four]].tolist() == [7, -1, -1]
     assert made.young_in_ira[[one, three]].tolist() == [False, True]
-    assert (made.exposed_nano[4], made.exposed_loss_cents[4]) == (3 * 10**9, 30_00)
+    _, mine = made.claims_of(np.array([4]))
+    assert made.claim_nano[mine].tolist() == [3 * 10**9, 2 * 10**9]  # the oldest first
+    assert made.claim_loss_cents[mine].tolist() == [30_00, 50_00]
     other = GroupWashes.of_household(state, 1, n_groups, np.array([False, True]))
-    assert (other.exposed_nano[4], other.young_nano.sum()) == (9 * 10**9, 0)
+    assert (other.claim_nano.tolist(), other.young_nano.sum()) == ([9 * 10**9], 0)
 
 
 def test_a_claim_bars_every_name_of_its_group(market, case) -> None:
     made = prepare(_small.claimed(case(lots_of(), 1e5), market.group_ix[[0]]), market, CostPolicy())
-    assert column(made, 1, "wash_cost") == column(made, 2, "wash_cost") == np.inf
-    assert min(column(made, 1, "wash_exposed"), column(made, 2, "wash_exposed")) > 0.0
-    assert column(made, 3, "wash_exposed") == 0.0
+    for security in (1, 2):
+        ((weight, cost),) = claims_on(made, security)
+        assert (weight > 0.0, cost) == (True, np.inf)
+    assert claims_on(made, 3) == []
 
 
 @pytest.mark.parametrize(
@@ -96,14 +107,13 @@ def test_a_priced_claim_costs_the_wait_or_the_whole_loss(market, case, kind, pri
     """Rev. Rul. 2008-5 for the IRA. A share is worth $100, the account $100,000."""
     ready = _small.claimed(case(lots_of(), 1e5, kind=kind, mandate=TAXES), market.group_ix[[0]], 50, 500)
     made = prepare(ready, market, PRICED)
-    assert column(made, 1, "wash_exposed") == pytest.approx(50 * 100 / 1e5)
-    assert column(made, 1, "wash_cost") == pytest.approx(price / 100)
+    assert claims_on(made, 1) == [pytest.approx((50 * 100 / 1e5, price / 100))]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 40)), min_size=1, max_size=5), st.floats(0, 1))
-def test_one_price_for_all_claims_misprices_a_purchase_by_no_more_than_is_said(rows, part) -> None:
-    """Reg. §1.1091-1(c): the oldest claim first, share for share; the price is their mean."""
+def test_a_purchase_pays_for_the_oldest_claims_first(rows, part) -> None:
+    """Reg. §1.1091-1(c): share for share."""
     market = _small.small_market()
     shares, losses = np.array(rows, np.float64).T
     days = [f"2025-06-{day + 10}" for day in range(len(rows))]
@@ -114,14 +124,12 @@ def test_one_price_for_all_claims_misprices_a_purchase_by_no_more_than_is_said(r
     ready = replace(_small.case_maker(market)(lots_of(), 1e5, mandate=TAXES), washes=washes)
     made = prepare(ready, market, PRICED)
     security = int(market.security_ids[market.group_ix == 4][0])
-    exposed = float(shares.sum())
-    bought = part * exposed
-    assert column(made, security, "wash_exposed") * 1_000 == pytest.approx(exposed)  # a share is 0.1 %
-    priced = column(made, security, "wash_cost") * 100 * bought
+    bought = part * float(shares.sum())
+    purchases = np.where(market.security_ids[made.problem.asset_ix] == security, bought / 1_000, 0.0)
+    priced = float(wash_cost(made.problem, purchases).sum()) * 1e5  # a share is 0.1 % of the account
     first = np.clip(bought - np.concatenate([[0.0], np.cumsum(shares)[:-1]]), 0.0, shares)
     by_law = 0.24 * float(first @ losses)  # 24 cents of a dollar are lost by waiting
-    spread = 0.24 * float(losses.max() - losses.min())
-    assert abs(priced - by_law) <= bought * (exposed - bought) / exposed * spread + 1e-6
+    assert priced == pytest.approx(by_law, abs=1e-6)
 
 
 @pytest.mark.parametrize(("in_ira", "share"), [(False, 0.24), (True, 0.40)])
@@ -207,7 +215,7 @@ def test_washes_last_thirty_days_and_the_latest_counts() -> None:
             unit_nano=zeros, purchased=days, acquisition_id=zeros,
         ),
         claims=OpenClaims(
-            household_ix=two + 1, group_ix=two, account_ix=two, security_id=zeros, unit_nano=zeros,
+            household_ix=two + 1, group_ix=two, account_ix=two, security_id=zeros, unit_nano=zeros + 1,
             loss_cents=zeros, sold=days, no_buy_until=days + 30, acquisition_id=zeros,
         ),
     )  # fmt: skip

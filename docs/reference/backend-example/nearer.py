@@ -33,7 +33,7 @@ for a in range(len(c["value_usd"])):
             part = sold[lots.start : lots.stop] = 0.0
         cash += np.sum(part)
     under = np.array([max(0.0, c["benchmark"][i] - c["held"][i]) for i in names])
-    blocked = [c["wash_exposed"][i] > 0 and np.isinf(c["wash_cost"][i]) for i in names]
+    blocked = [np.isinf(c["claim_cost"][c["claims_from"][i] : c["claims_from"][i + 1]]).any() for i in names]
     under[np.array(blocked) | ~c["may_buy"][names.start : names.stop]] = 0.0
     wanted = under * min(1.0, max(0.0, cash) / max(under.sum(), 1e-12))
     step = c["step"][names.start : names.stop]

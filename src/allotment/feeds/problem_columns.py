@@ -17,6 +17,7 @@ import numpy as np
 from allotment.feeds.problem_folder import FileLots, ProblemFolder, Washes
 from allotment.feeds.problem_toml import ProblemTerms
 from allotment.optimize.cash_band import with_room_for_a_step
+from allotment.optimize.claims import one_claim
 from allotment.optimize.hierarchy import HIERARCHY
 from allotment.optimize.modes import Purpose, with_purpose
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, make_problems
@@ -185,17 +186,14 @@ def wash_rate(terms: ProblemTerms, permanent: Bools) -> Floats:
     return np.where(permanent, worth, max(worth - terms.basis_value, 0.0))
 
 
-def _wash_columns(washes: Washes, terms: ProblemTerms, price: Floats, share: Floats) -> dict[str, Floats]:
+def _wash_columns(washes: Washes, terms: ProblemTerms, price: Floats, share: Floats) -> dict[str, Any]:
     """Shares that wash as weights, and their cost per unit of weight."""
-    names = ("wash_exposed", "wash_cost", "young", "young_cost")
-    columns = {column: np.zeros(len(price)) for column in names}
-    name = washes.name
+    n, name = len(price), washes.name
+    exposed, exposed_cost, young, young_cost = (np.zeros(n) for _ in range(4))
     cost = washes.loss_per_share * wash_rate(terms, washes.permanent) / price[name]
-    columns["wash_exposed"][name] = washes.exposed_qty * share[name]
-    columns["wash_cost"][name] = cost
-    columns["young"][name] = washes.young_qty * share[name]
-    columns["young_cost"][name] = cost
-    return columns
+    exposed[name], exposed_cost[name] = washes.exposed_qty * share[name], cost
+    young[name], young_cost[name] = washes.young_qty * share[name], cost
+    return {"young": young, "young_cost": young_cost, **one_claim(exposed, exposed_cost)}
 
 
 def _rows(given: ProblemFolder, priced: _Priced, per_usd: float) -> tuple[dict[str, Any], tuple[str, ...]]:

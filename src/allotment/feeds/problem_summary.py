@@ -18,6 +18,7 @@ from allotment.feeds.problem_answer import FILE, Answer, multipliers_csv, trades
 from allotment.feeds.problem_columns import BPS, OPTIONS
 from allotment.feeds.problem_conflict import told_conflict
 from allotment.feeds.problem_reasons import reasons
+from allotment.optimize.claims import wash_cost
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
 from allotment.units import Bools, Floats
@@ -214,13 +215,8 @@ def _wash(found: Answer) -> float:
     bought, sold = _traded(found)
     name = np.repeat(np.arange(len(bought)), np.diff(problem.lots_from))
     losses = np.bincount(name, sold * problem.lot_is_loss, minlength=len(bought))
-    cost = 0.0
-    for washed, per_unit in (
-        (np.minimum(bought, problem.wash_exposed), problem.wash_cost),
-        (np.minimum(losses, problem.young), problem.young_cost),
-    ):
-        cost += float((washed * per_unit)[washed > 0].sum())
-    return cost
+    washed = np.minimum(losses, problem.young)
+    return float(wash_cost(problem, bought).sum() + (washed * problem.young_cost)[washed > 0].sum())
 
 
 def _finite(value: Any) -> Any:

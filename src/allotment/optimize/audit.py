@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import is_barred, is_claimed
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.units import Floats
@@ -48,8 +49,8 @@ def audit_arrays(market: Market, problem: Problems, answer: Solutions, options: 
     choices = _choices(market, problem, answer, name, out)
     constant = float(problem.ticket_charge[0]) * float(np.count_nonzero(out + bought > 0.0))
     constant += float(problem.lot_charge[0]) * float(np.count_nonzero(sold > 0.0))
-    bought_cost, bought_min, bought_max, exposed = _washed(
-        bought, problem.wash_exposed, problem.wash_cost, choices.bought_min, choices.bought_max
+    bought_cost, bought_min, bought_max, exposed = _claims_washed(
+        problem, bought, choices.bought_min, choices.bought_max
     )
     loss_cost, lost_min, lost_max, young = _washed(
         lost, problem.young, problem.young_cost, np.zeros(len(bought)), np.full(len(bought), _MOST)
@@ -113,10 +114,9 @@ def _choices(market: Market, p: Problems, answer: Solutions, name: Any, out: Flo
         sold_max = np.where(sold > 0.0, p.lot_weight, 0.0)
     whole = closed[name]
     sold_min, sold_max = np.where(whole, sold, sold_min), np.where(whole, sold, np.maximum(sold_max, sold))
-    blocked = (p.wash_exposed > 0.0) & np.isinf(p.wash_cost)
     # Where nothing is fixed, a name that has not moved is left the side of sales alone.
     idle = np.bincount(name, sold_max, minlength=len(out)) == 0.0
-    buys = (bought > 0.0) if fixed else (p.may_buy & ~blocked & ~losing & (weight > 0.0))
+    buys = (bought > 0.0) if fixed else (p.may_buy & ~is_barred(p) & ~losing & (weight > 0.0))
     buys &= (bought > 0.0) | idle
     least, big = float(p.trade_min[0]), weight > p.big_from[0]
     counts_big = bool((p.row_kind == RowKind.BIG).any())
@@ -131,6 +131,26 @@ def _choices(market: Market, p: Problems, answer: Solutions, name: Any, out: Flo
         weight_least=np.where(big & counts_big, np.maximum(smallest, edge), smallest),
         weight_most=np.where(~big & counts_big, edge, _MOST),
     )
+
+
+def _claims_washed(
+    p: Problems, bought: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats, Floats, float]:
+    """Price per unit, ends and fixed cost of purchases, on the claim that the last share bought washes."""
+    cost, low, high, fixed = np.zeros(len(bought)), low.copy(), high.copy(), 0.0
+    for i in np.flatnonzero(is_claimed(p) & ~is_barred(p)).tolist():
+        older = 0.0
+        for claim in range(int(p.claims_from[i]), int(p.claims_from[i + 1])):
+            newer, per_unit = older + float(p.claim_weight[claim]), float(p.claim_cost[claim])
+            if bought[i] <= newer:
+                cost[i], low[i], high[i] = per_unit, max(low[i], older), min(high[i], newer)
+                fixed -= per_unit * older
+                break
+            fixed += per_unit * (newer - older)
+            older = newer
+        else:
+            low[i] = max(low[i], older)
+    return cost, low, high, fixed
 
 
 def _washed(

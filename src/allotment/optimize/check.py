@@ -69,10 +69,14 @@ def _name_fault(market: Market, problem: Problems, i: int) -> int:
     if not risk <= _LARGEST or variance <= 0.0:
         return _RISK
     numbers = abs(problem.benchmark[i]) + problem.held[i] + abs(problem.utility[i]) + problem.half_spread[i]
-    numbers += problem.wash_exposed[i] + problem.young[i] + problem.step[i] + problem.impact[i]
-    least = min(problem.held[i], problem.half_spread[i], problem.step[i], problem.wash_exposed[i])
+    numbers += problem.young[i] + problem.step[i] + problem.impact[i]
+    least = min(problem.held[i], problem.half_spread[i], problem.step[i])
     least = min(least, problem.young[i], problem.impact[i])
-    priced = _is_price(problem.wash_cost[i]) and _is_price(problem.young_cost[i])
+    priced = _is_price(problem.young_cost[i])
+    for claim in range(problem.claims_from[i], problem.claims_from[i + 1]):
+        numbers += problem.claim_weight[claim]
+        least = min(least, problem.claim_weight[claim])
+        priced = priced and _is_price(problem.claim_cost[claim])
     if not numbers <= _LARGEST or least < 0.0 or not priced:
         return _NAME
     low = problem.weight_min[i]

@@ -34,9 +34,15 @@ class Asked:
         self.p, self.options, self.share = p, options, p.value_usd / p.value_usd.sum()
         self.account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
         self.of_lot = np.repeat(np.arange(len(p.held)), np.diff(p.lots_from))
+        # Claims, the oldest first; one that is endless and costs nothing follows those of each name.
+        c, ends = np.repeat(np.arange(len(p.held)), np.diff(p.claims_from) + 1), p.claims_from[1:]
+        self.size, dear = np.insert(p.claim_weight, ends, 1e300), np.insert(p.claim_cost, ends, 0.0)
+        self.of_claim, self.buys = c, p.may_buy & (np.bincount(c, np.isinf(dear)) == 0)
+        self.dear = np.where(self.buys[c], dear, 0.0)
+        self.older, self.paid = _before(self.size, c), _before(self.size * self.dear, c)
         self.specific, self.group = market.specific_variance[p.asset_ix], market.group_ix[p.asset_ix]
         self.step, self.unit = (np.where(p.step >= 1e-7, p.step, finer) for finer in (0.0, 1.0))
-        self.outside = excess(p.held, p.weight_min, p.weight_max) > 1e-12
+        self.outside = options.limit_price * (excess(p.held, p.weight_min, p.weight_max) > 1e-12)
         self.rates = np.stack([p.regime_short_rate, p.regime_long_rate, 0 * p.regime_long_rate], axis=1)
         self.counted = np.zeros((len(p.lot_tax), KINDS))  # what rows count of a unit of weight sold of a lot
         self.counted[:, TURNOVER], self.counted[:, GAIN], self.counted[:, TAX] = 0.5, p.lot_gain, p.lot_tax
@@ -53,9 +59,8 @@ class Asked:
             for r in range(p.rows_from[a], p.rows_from[a + 1]):
                 e = slice(p.entries_from[r], p.entries_from[r + 1])
                 x = np.bincount(p.names_from[a] + p.entry_name[e], p.entry_coefficient[e], len(mine))
-                of, price = (self.share, 1.0) if p.row_joint[r] else (own, self.share[a])
-                row = (of, p.row_kind[r], x, p.row_lower[r], p.row_upper[r], price * p.row_price[r])
-                (joint if p.row_joint[r] else rows).append(row)
+                into, of, price = (joint, self.share, 1.0) if p.row_joint[r] else (rows, own, self.share[a])
+                into.append((of, p.row_kind[r], x, p.row_lower[r], p.row_upper[r], price * p.row_price[r]))
         for kind in (GAIN_SHORT, GAIN_LONG, GAIN) if len(self.rates) else ():  # whose ends are the regime's
             joint.append((self.share, kind, 0 * p.held, -np.inf, np.inf, options.regime_price))
         columns = map(np.array, zip(*rows, *joint, strict=True))
@@ -63,24 +68,21 @@ class Asked:
 
     def cost(self, w: Any, bought: Any, sold: Any) -> float:
         """What the trades to weights w cost, with the price of every limit that they leave broken."""
-        p, account, i, n = self.p, self.account, self.of_lot, len(w)
+        p, o, a, i, c, n = self.p, self.options, self.account, self.of_lot, self.of_claim, len(w)
         out, lost = (np.bincount(i, s, n) for s in (sold, sold * p.lot_is_loss))
-        counts, big = np.zeros((p.n_accounts, KINDS)), p.big_from[account] + 1e-12  # sums are rounded
-        np.add.at(counts, account[i], self.counted * sold[:, None])
+        counts, big = np.zeros((p.n_accounts, KINDS)), p.big_from[a] + 1e-12  # sums are rounded
+        np.add.at(counts, a[i], self.counted * sold[:, None])
         by_name = {TURNOVER: bought / 2, TRADES: out + bought > 0, HOLDINGS: w > 0, BIG: w * (w > big)}
-        np.add.at(counts.T, list(by_name), [np.bincount(account, x, p.n_accounts) for x in by_name.values()])
-        each = p.half_spread * (out + bought) - p.utility * w + p.impact * (w - p.held) ** 2
-        each += self.options.limit_price * excess(w, p.weight_min, p.weight_max)
-        each += np.bincount(i, p.lot_charge[account[i]] * (sold > 0), n)
-        for first, dear, amount in ((p.wash_exposed, p.wash_cost, bought), (p.young, p.young_cost, lost)):
-            each += np.where((first > 0) & (amount > 0), dear, 0.0) * np.minimum(first, amount)
+        np.add.at(counts.T, list(by_name), [np.bincount(a, x, p.n_accounts) for x in by_name.values()])
+        each = o.limit_price * excess(w, p.weight_min, p.weight_max) + p.impact * (w - p.held) ** 2
+        each += p.half_spread * (out + bought) + p.lot_charge[a] * np.bincount(i, sold > 0, n) - p.utility * w
+        each += np.bincount(c, self.dear * np.clip(bought[c] - self.older, 0.0, self.size), n)
+        each += np.where((p.young > 0) & (lost > 0), p.young_cost, 0.0) * np.minimum(p.young, lost)
         value = self.linear @ w + np.sum(self.of * counts.T[self.kind], axis=1)
         off, factor = excess(value, self.lower, self.upper), self.kind == FACTOR
-        te2 = np.bincount(account, self.specific * (w - p.benchmark) ** 2, p.n_accounts)
-        te2 += factor * off**2 @ self.of
-        total = self.share[account] @ each + np.sum(self.charge * counts) + self.price[~factor] @ off[~factor]
-        over = self.options.te_price * np.maximum(0.0, te2 - p.te_max**2)
-        total += self.share / 2 @ (p.risk_price * te2 + over)
+        te2 = np.bincount(a, self.specific * (w - p.benchmark) ** 2, p.n_accounts) + factor * off**2 @ self.of
+        total = self.share[a] @ each + np.sum(self.charge * counts) + self.price[~factor] @ off[~factor]
+        total += self.share / 2 @ (p.risk_price * te2 + o.te_price * np.maximum(0.0, te2 - p.te_max**2))
         if len(self.rates):
             g = np.argmin(excess(value[-3:], p.regime_lower, p.regime_upper).max(axis=1))
             total += p.regime_constant[g] + self.rates[g] @ value[-3:]
@@ -109,24 +111,23 @@ class Asked:
         """(n,) what each name costs least, with loss sales and no purchase or the reverse. q: (n,) price of
         weight; kappa: (A,) price of risk; charge: (A, KINDS) of what rows count."""
         p, of, best = self.p, self.account, np.full(len(q), np.inf)
-        charge, share, d = charge[of], self.share[of], kappa[of] * self.specific
+        charge, share, d = charge[of], self.share[of], kappa[of] / 2 * self.specific
         size, holding_min, push = p.big_from[of], p.holding_min[of], share * p.impact
 
         def stand(i: Any, w: Any, cost: Any) -> None:
             """Name i may stand at weight w, after trades of this cost."""
-            off = self.outside[i] * excess(w, p.weight_min[i], p.weight_max[i])
-            cost = cost + share[i] * self.options.limit_price * off + push[i] * (w - p.held[i]) ** 2
+            cost = cost + share[i] * self.outside[i] * excess(w, p.weight_min[i], p.weight_max[i]) + q[i] * w
             cost += charge[i, HOLDINGS] * (w > 0) + charge[i, BIG] * w * (w > size[i])
-            np.minimum.at(best, i, cost + q[i] * w + d[i] / 2 * (w - p.benchmark[i]) ** 2)
+            np.minimum.at(best, i, cost + push[i] * (w - p.held[i]) ** 2 + d[i] * (w - p.benchmark[i]) ** 2)
 
         stand(np.arange(len(q)), p.held, 0 * q)
         for i, bottom, top, start, cost, slope in self.stretches(share, charge, losses):
             stand(i, 0 * start, np.where(bottom <= 0, cost - slope * start, np.inf))  # closed out
             held, step, unit, big = p.held[i], self.step[i], self.unit[i], size[i]
-            pull = d[i] * p.benchmark[i] + 2 * push[i] * held - q[i] - slope
+            pull = 2 * (d[i] * p.benchmark[i] + push[i] * held) - q[i] - slope
             for floor, roof, dear in ((0.0, big, 0.0), (big, np.inf, charge[i, BIG])):
                 x, y = np.maximum(np.maximum(bottom, floor), holding_min[i]), np.minimum(top, roof)
-                w = np.clip((pull - dear) / (d[i] + 2 * push[i]), x, np.maximum(x, y))
+                w = np.clip((pull - dear) / (2 * (d[i] + push[i])), x, np.maximum(x, y))
                 below = np.where(step > 0, held + np.floor((w - held) / unit + 1e-7) * unit, w)
                 for spot in (below, below + step):  # whole steps next to the best weight
                     at = np.flatnonzero((spot >= x - 1e-12) & (spot <= y + 1e-12))
@@ -138,20 +139,19 @@ class Asked:
         """Where names may stand after trades: names, from and to which weight, what trades to another weight
         cost, and the slope of that cost."""
         p, i, account, n = self.p, self.of_lot, self.account, len(charge)
-        spread, low, high = share * p.half_spread + charge[:, TURNOVER] / 2, p.weight_min, p.weight_max
         ticket, trade_min, ordered = charge[:, TRADES], p.trade_min[account], p.in_order[account][i]
+        spread, low, high = share * p.half_spread + charge[:, TURNOVER] / 2, p.weight_min, p.weight_max
         kept = (p.young > 0) & np.isinf(p.young_cost)
         barred = ~p.lot_sellable | ~p.may_sell[i] | p.lot_is_loss & kept[i]
-        behind = barred | ordered & (_before(1.0 * (barred & (p.lot_weight > 0)), i) > 0)
-        way_out = self.outside & (losses | (np.bincount(i, p.lot_is_loss & ~behind, n) == 0))
+        behind = barred | ordered & (_before(barred & (p.lot_weight > 0), i) > 0)
+        way_out = (self.outside > 0) & (losses | (np.bincount(i, p.lot_is_loss & ~behind, n) == 0))
         barred = barred | p.lot_is_loss & (not losses)
 
         def queue(barred: Any, price: Any) -> tuple[Any, Any, Any, Any]:
             """Names, sizes and prices of lots as they leave, and what leaves before each."""
             lots = np.lexsort((np.where(ordered, 0.0, np.where(barred, np.inf, price)), i))
-            # Nothing leaves after a lot that is barred.
-            bars = 1.0 * (barred & (p.lot_weight > 0))[lots]  # counted: dust is lost in a sum of weights
-            lots = lots[~barred[lots] & (_before(bars, i[lots]) == 0)]
+            # Nothing leaves after a lot that is barred. They are counted: dust is lost in a sum of weights.
+            lots = lots[~barred[lots] & (_before((barred & (p.lot_weight > 0))[lots], i[lots]) == 0)]
             return i[lots], p.lot_weight[lots], price[lots], _before(p.lot_weight[lots], i[lots])
 
         each = np.minimum(p.lot_charge[account][i] / np.maximum(p.lot_weight, 1e-300), 1e300)
@@ -168,15 +168,15 @@ class Asked:
             at = np.flatnonzero(way_out[name] & (np.append(name[1:], -1) != name) & (top >= bottom))
             top = np.minimum(top, bottom + (bottom > 0) * self.step[name])
             yield name[at], bottom[at], top[at], start[at], cost[at], -price[at]
-        at = np.flatnonzero(p.may_buy & ~((p.wash_exposed > 0) & np.isinf(p.wash_cost)) & (not losses))
-        wash, held = np.where(p.wash_exposed > 0, share * p.wash_cost, 0.0)[at], p.held[at]
-        bottom = np.maximum(held + trade_min[at], low[at])
-        for per_unit, once in ((wash, 0 * wash), (0 * wash, wash * p.wash_exposed[at])):
-            yield at, bottom, high[at], held, ticket[at] + once, spread[at] + per_unit
+        # Purchases: through each claim, where a share costs what it washes, and beyond them.
+        c, start, fixed = self.of_claim, p.held[self.of_claim] + self.older, share[self.of_claim] * self.paid
+        cost = np.where(self.buys & (not losses), ticket, np.inf)[c] + spread[c] * self.older + fixed
+        bottom, top = np.maximum(start, np.maximum(p.held + trade_min, low)[c]), start + self.size
+        yield c, bottom, np.minimum(top, high[c]), start, cost, spread[c] + share[c] * self.dear
         # Gains worth it, and at least the smallest trade of them, are realised and bought back.
-        steps, may = p.lot_weight / self.unit[i], p.may_rebuy & p.may_buy & (p.wash_exposed == 0)
-        odd = (self.step[i] > 0) & ~p.lot_is_loss & (np.abs(steps - np.round(steps)) > 1e-7)
-        may = may & ~p.in_order[account] & (np.bincount(i, odd, n) == 0) & (not losses)
+        may = p.may_rebuy & self.buys & (np.diff(p.claims_from) == 0) & ~p.in_order[account] & (not losses)
+        odd = np.abs((p.lot_weight / self.unit[i] + 0.5) % 1 - 0.5) > 1e-7  # no whole steps
+        may &= np.bincount(i, odd & (self.step[i] > 0) & ~p.lot_is_loss, n) == 0
         name, size, price, before = queue(barred | ~may[i], rate)
         need = np.where(self.step > 0, np.ceil(trade_min / self.unit - 1e-7) * self.unit, trade_min)
         sold = np.where(price + spread[name] < 0, size, np.clip(need[name] - before, 0.0, size))
@@ -192,5 +192,7 @@ def excess(value: Any, lower: Any, upper: Any) -> Any:
 
 def _before(amount: Any, name: Any) -> Any:
     """Sum of the amounts of the same name that stand before each; equal names stand together."""
-    total = np.cumsum(amount) - amount
-    return total - total[np.searchsorted(name, name)]
+    total = 0.0 * amount
+    for x in np.flatnonzero(name[1:] == name[:-1]):
+        total[x + 1] = total[x] + amount[x]
+    return total

@@ -16,7 +16,7 @@ from allotment.compiled import hidden, inner, part
 from allotment.optimize.load import TURNOVER
 from allotment.optimize.pieces import DUST, SELL, name_facts, plan_branches, plan_relaxed
 from allotment.optimize.relief import leaving
-from allotment.optimize.workspace import Accounts, Curves, Leaving, Lots, Names, Plan, Shape
+from allotment.optimize.workspace import Accounts, Claims, Curves, Leaving, Lots, Names, Plan, Shape
 from allotment.units import Floats
 
 
@@ -26,6 +26,7 @@ def build_pieces(
     accounts: Accounts,
     names: Names,
     lots: Lots,
+    claims: Claims,
     leave: Leaving,
     curves: Curves,
     plan: Plan,
@@ -39,12 +40,12 @@ def build_pieces(
         a = names.account[i]
         name = name_facts(accounts, names, lots, i, shape.has_kinds)
         in_order = accounts.in_order[a]
-        count = plan_branches(lots, plan, name, i, in_order, shape.has_kinds)
+        count = plan_branches(lots, claims, plan, name, i, in_order, shape.has_kinds)
         count = plan_relaxed(plan, count, name, accounts.limit_price[a])
         buying = _buying(accounts, names, i)
         for planned in range(count):
             _take(curves, plan, planned, piece)
-            segment = _write(names, lots, leave, curves, i, piece, segment, buying, in_order)
+            segment = _write(names, lots, claims, leave, curves, i, piece, segment, buying, in_order)
             piece += 1
             curves.first[piece] = segment
     curves.start[shape.n] = piece
@@ -52,7 +53,14 @@ def build_pieces(
 
 @hidden
 def price_pieces(
-    shape: Shape, accounts: Accounts, names: Names, lots: Lots, leave: Leaving, curves: Curves, bought: bool
+    shape: Shape,
+    accounts: Accounts,
+    names: Names,
+    lots: Lots,
+    claims: Claims,
+    leave: Leaving,
+    curves: Curves,
+    bought: bool,
 ) -> None:
     """The segments of the same pieces anew, after prices of lots changed; bought: those of purchases, too."""
     segment, moved = 0, False
@@ -65,7 +73,7 @@ def price_pieces(
         in_order = accounts.in_order[names.account[i]]
         buying = _buying(accounts, names, i)
         for piece in range(first, last):
-            segment = _write(names, lots, leave, curves, i, piece, segment, buying, in_order)
+            segment = _write(names, lots, claims, leave, curves, i, piece, segment, buying, in_order)
             curves.first[piece + 1] = segment
         moved = segment != before
 
@@ -93,6 +101,7 @@ def _take(curves: Curves, plan: Plan, planned: int, piece: int) -> None:
 def _write(
     names: Names,
     lots: Lots,
+    claims: Claims,
     leave: Leaving,
     curves: Curves,
     i: int,
@@ -112,10 +121,13 @@ def _write(
     if high > bottom:
         slope = buying
         cost += slope * (high - bottom)
-        exposed, dear = names.wash_exposed[i], names.wash_cost[i]
-        if exposed > 0.0 and dear > 0.0:
-            cost += dear * min(exposed, high - held)
-            slope += dear if high - held <= exposed + DUST else 0.0
+        # The piece lies on one claim, or beyond all of them: its middle tells.
+        middle, older = 0.5 * (max(low, held) + high) - held, 0.0
+        for claim in range(claims.start[i], claims.start[i + 1]):
+            dear, newer = claims.cost[claim], older + claims.weight[claim]
+            cost += dear * max(0.0, min(newer, high - held) - older)
+            slope += dear if older < middle <= newer else 0.0
+            older = newer
         if high > low:
             curves.segment_low[segment] = max(bottom, low)
             curves.segment_slope[segment] = slope + big

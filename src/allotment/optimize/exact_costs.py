@@ -54,10 +54,8 @@ def _name_costs(scip: Any, problem: Problems, trades: Trades, i: int) -> list[An
         net = trades.weight[i] - PERCENT * float(problem.held[i])
         scip.addCons(net * net <= square)
         costs.append(float(problem.impact[i]) / PERCENT * square)
-    if problem.wash_exposed[i] > 0.0 and trades.buyable[i] and problem.wash_cost[i] > 0.0:
-        room = float(problem.weight_max[i] - problem.held[i])
-        washed = _first(scip, bought, float(problem.wash_exposed[i]), room)
-        costs.append(float(problem.wash_cost[i]) * washed)
+    if trades.buyable[i]:
+        costs.append(_wash_cost(scip, problem, bought, i))
     losses = [lot for lot in usable if problem.lot_is_loss[lot]]
     if problem.young[i] > 0.0 and problem.young_cost[i] > 0.0 and losses:
         most = float(problem.lot_weight[losses].sum())
@@ -65,6 +63,24 @@ def _name_costs(scip: Any, problem: Problems, trades: Trades, i: int) -> list[An
         washed = _first(scip, loss_sold, float(problem.young[i]), most)
         costs.append(float(problem.young_cost[i]) * washed)
     return costs
+
+
+def _wash_cost(scip: Any, problem: Problems, bought: Any, i: int) -> Any:
+    """Claims are washed one after the other: the next only when all of the one before is."""
+    claims = range(int(problem.claims_from[i]), int(problem.claims_from[i + 1]))
+    room = max(0.0, float(problem.weight_max[i] - problem.held[i]))
+    cost, washed, full = 0.0 * bought, 0.0 * bought, 1.0
+    for claim in claims:
+        size = PERCENT * float(problem.claim_weight[claim])
+        part, next_full = scip.addVar(lb=0.0, ub=size), scip.addVar(vtype="B")
+        scip.addCons(part <= size * full)
+        scip.addCons(part >= size * next_full)
+        cost, washed, full = cost + float(problem.claim_cost[claim]) * part, washed + part, next_full
+    if claims:
+        rest = scip.addVar(lb=0.0)
+        scip.addCons(rest <= PERCENT * room * full)
+        scip.addCons(bought == washed + rest)
+    return cost
 
 
 def _first(scip: Any, weight: Any, first: float, most: float) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import is_barred, is_claimed
 from allotment.optimize.problem import Market, Problems
 from allotment.units import Bools, Floats, Index
 
@@ -43,12 +44,11 @@ def declare_trades(scip: Any, market: Market, problem: Problems) -> Trades:
     account_of_name = np.repeat(np.arange(problem.n_accounts), np.diff(problem.names_from)).astype(np.int32)
     name_of_lot = np.repeat(np.arange(n), np.diff(problem.lots_from)).astype(np.int32)
     usable = usable_lots(problem, account_of_name, name_of_lot)
-    blocked = (problem.wash_exposed > 0.0) & np.isinf(problem.wash_cost)
     room = np.maximum(0.0, problem.weight_max - problem.held)
     sellable = np.bincount(name_of_lot, problem.lot_weight * usable, minlength=n)
     rebuys = rebuyable(problem, account_of_name, name_of_lot) & (sellable > DUST)
     room = room + np.where(rebuys, sellable, 0.0)
-    buyable = problem.may_buy & ~blocked & (room > DUST)
+    buyable = problem.may_buy & ~is_barred(problem) & (room > DUST)
     can_close = (problem.held > 0.0) & (problem.held - sellable < DUST)
     most = np.maximum(problem.held, problem.weight_max)
 
@@ -99,7 +99,7 @@ def rebuyable(problem: Problems, account_of_name: Index, name_of_lot: Index) -> 
     steps = problem.lot_weight / np.where(step > 0.0, step, 1.0)
     odd = (step >= STEP_MIN) & ~problem.lot_is_loss & (np.abs(steps - np.round(steps)) > STEP_MIN)
     odd_lots = np.bincount(name_of_lot, odd, minlength=len(problem.held))
-    free = problem.may_rebuy & problem.may_buy & (problem.wash_exposed == 0.0)
+    free = problem.may_rebuy & problem.may_buy & ~is_claimed(problem)
     found: Bools = free & ~problem.in_order[account_of_name] & (odd_lots == 0)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from allotment.optimize.claims import claims_of
 from allotment.optimize.decision import Decision, Prices
 from allotment.optimize.problem import ACCOUNT_COLUMNS, LOT_COLUMNS, NAME_COLUMNS, Problems, make_problems
 from allotment.units import Index, Ints
@@ -29,7 +30,7 @@ def excerpt(decision: Decision, parts: Sequence[tuple[Prices, Index]]) -> tuple[
     lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], n_lots)
     columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
     columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
-    columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS}
+    columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS} | claims_of(p, name)
     names_from = np.append(first, len(name)).astype(np.int64)
     return make_problems(names_from=names_from, lots_from=lots_from, **columns), Prices(
         risk=np.stack([prices.risk for prices, _ in parts])[of_part, account],

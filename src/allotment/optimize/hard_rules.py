@@ -11,7 +11,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
     """The hard rules that trades break, in words. p: a batch of one problem with n names and L lots;
     w, bought: (n,) weight after trading and bought; sold: (L,)."""
     account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
-    of_lot = np.repeat(np.arange(len(w)), np.diff(p.lots_from))
+    of_lot, of_claim = (np.repeat(np.arange(len(w)), np.diff(x)) for x in (p.lots_from, p.claims_from))
     group = market.group_ix[p.asset_ix]
     out = np.bincount(of_lot, sold, minlength=len(w))
     traded, closed = out + bought, (w <= 1e-12) & (p.held > 0)
@@ -20,6 +20,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
     least = np.maximum(p.trade_min[account] - 1e-10, 0.0)
     loss_sold = group[np.unique(of_lot[(sold > 0) & p.lot_is_loss])]
     before = np.concatenate([[False], (sold < p.lot_weight - 1e-12)[:-1] & (of_lot[:-1] == of_lot[1:])])
+    blocked = ~p.may_buy | (np.bincount(of_claim, np.isinf(p.claim_cost), len(w)) > 0)
     small = (traded > 0) & ~closed & (w < p.holding_min[account] - 1e-10)
     rules = {
         "sells more than a lot holds": (sold < 0) | (sold > p.lot_weight + 1e-12),
@@ -28,7 +29,7 @@ def broken_rules(market: Any, p: Any, w: Any, bought: Any, sold: Any) -> tuple[s
         "sells lots out of order": (sold > 1e-12) & before & p.in_order[account][of_lot],
         "weights do not follow from the trades": np.abs(p.held + bought - out - w) > 1e-10,
         "is short": w < 0,
-        "buys a blocked name": (bought > 0) & (~p.may_buy | ((p.wash_exposed > 0) & np.isinf(p.wash_cost))),
+        "buys a blocked name": (bought > 0) & blocked,
         "sells a loss and buys its group": np.isin(group[bought > 0], loss_sold),
         "sells what it buys": (bought > 0) & (out > 0) & (~rebuyable(p, account, of_lot) | (out < least)),
         "trades less than the smallest trade": (traded > 0)
@@ -47,4 +48,4 @@ def rebuyable(p: Any, account: Any, of_lot: Any) -> Any:
     steps = p.lot_weight / np.where(step > 0, step, 1.0)
     odd = (step >= 1e-7) & ~p.lot_is_loss & (np.abs(steps - np.round(steps)) > 1e-7)
     whole = np.bincount(of_lot, odd, minlength=len(p.held)) == 0
-    return p.may_rebuy & p.may_buy & (p.wash_exposed == 0) & ~p.in_order[account] & whole
+    return p.may_rebuy & p.may_buy & (np.diff(p.claims_from) == 0) & ~p.in_order[account] & whole

@@ -8,6 +8,7 @@ from allotment.compiled import hidden, inner, part
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.workspace import (
     Accounts,
+    Claims,
     Lots,
     Multipliers,
     Names,
@@ -64,6 +65,7 @@ def load(market: Market, problem: Problems, work: Workspace, options: SolveOptio
     _load_entries(problem, work, first, last, k)
     _load_names(market, problem, work.names, accounts, first, last)
     _load_lots(problem, work.lots, accounts, first, last)
+    _load_claims(problem, work.claims, work.names, accounts, first, last)
     return Shape(
         n,
         last - first,
@@ -99,16 +101,11 @@ def _load_names(
             names.half_spread[i] = share * problem.half_spread[name]
             names.weight_min[i] = problem.weight_min[name]
             names.weight_max[i] = problem.weight_max[name]
-            exposed = problem.wash_exposed[name]
-            names.wash_exposed[i] = exposed
-            names.wash_cost[i] = share * problem.wash_cost[name]
             finite = problem.young[name] > 0.0 and 0.0 < problem.young_cost[name] < math.inf
             names.young[i] = problem.young[name] if finite else 0.0
             names.young_cost[i] = share * problem.young_cost[name] if finite else 0.0
-            names.may_buy[i] = problem.may_buy[name] and not (
-                exposed > 0.0 and math.isinf(problem.wash_cost[name])
-            )
-            rebuys = problem.may_rebuy[name] and problem.may_buy[name] and exposed == 0.0
+            names.may_buy[i] = problem.may_buy[name]
+            rebuys = problem.may_rebuy[name] and problem.may_buy[name]
             names.may_rebuy[i] = rebuys and not problem.in_order[a] and _whole_gains(problem, name)
             names.step[i] = problem.step[name]
             i += 1
@@ -255,12 +252,12 @@ def _load_lots(problem: Problems, lots: Lots, accounts: Accounts, first: int, la
             bars_losses = problem.young[name] > 0.0 and math.isinf(problem.young_cost[name])
             for row in range(problem.lots_from[name], problem.lots_from[name + 1]):
                 weight = problem.lot_weight[row]
+                if weight <= 0.0:
+                    continue
                 barred = problem.lot_is_loss[row] and bars_losses
                 if barred or not problem.lot_sellable[row]:
                     if problem.in_order[a]:
                         break  # what comes after it cannot be reached
-                    continue
-                if weight <= 0.0:
                     continue
                 charge = problem.lot_charge[a] / weight
                 rate = problem.lot_tax[row] + problem.half_spread[name] + charge
@@ -274,6 +271,35 @@ def _load_lots(problem: Problems, lots: Lots, accounts: Accounts, first: int, la
                 lots.is_loss[end] = problem.lot_is_loss[row]
                 end += 1
     lots.start[i] = end
+
+
+@hidden
+def _load_claims(
+    problem: Problems, claims: Claims, names: Names, accounts: Accounts, first: int, last: int
+) -> None:
+    """The claims of each name, those of one price one after another as one, and what they rule out: to
+    buy where one bars, to sell and buy back where one is open."""
+    i, end = 0, 0
+    for a in range(first, last):
+        share = accounts.share[a - first]
+        for name in range(problem.names_from[a], problem.names_from[a + 1]):
+            claims.start[i] = begin = end
+            costs = False
+            for row in range(problem.claims_from[name], problem.claims_from[name + 1]):
+                weight, cost = problem.claim_weight[row], share * problem.claim_cost[row]
+                names.may_rebuy[i] = False
+                if math.isinf(cost):
+                    names.may_buy[i] = False
+                costs = costs or cost > 0.0
+                if end > begin and claims.cost[end - 1] == cost:
+                    claims.weight[end - 1] += weight
+                else:
+                    claims.weight[end], claims.cost[end] = weight, cost
+                    end += 1
+            if not (costs and names.may_buy[i]):
+                end = begin
+            i += 1
+    claims.start[i] = end
 
 
 @hidden

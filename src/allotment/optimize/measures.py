@@ -73,7 +73,7 @@ def _reprice(shape: Shape, work: Workspace, purchases: bool) -> None:
     _remember(shape, accounts)
     price_lots(shape, accounts, work.lots)
     sort_lots(shape, accounts, work.lots)
-    price_pieces(shape, accounts, work.names, work.lots, work.leave, work.curves, purchases)
+    price_pieces(shape, accounts, work.names, work.lots, work.claims, work.leave, work.curves, purchases)
 
 
 @hidden
@@ -84,7 +84,7 @@ def rebuild(shape: Shape, work: Workspace) -> None:
     if shape.has_kinds:
         price_lots(shape, accounts, work.lots)
     sort_lots(shape, accounts, work.lots)
-    build_pieces(shape, accounts, work.names, work.lots, work.leave, work.curves, work.plan)
+    build_pieces(shape, accounts, work.names, work.lots, work.claims, work.leave, work.curves, work.plan)
 
 
 @inner

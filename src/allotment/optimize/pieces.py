@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from allotment.compiled import hidden, inner, part
 from allotment.optimize.load import BIG, HOLDINGS, STEP_DUST, TINY_STEP, TRADES
-from allotment.optimize.workspace import Accounts, Lots, Names, Plan
+from allotment.optimize.workspace import Accounts, Claims, Lots, Names, Plan
 
 EITHER, SELL, BUY = 0, 1, 2
 DUST = 1e-12  # weights closer than this are the same
@@ -35,7 +35,6 @@ class NameFacts(NamedTuple):
     buys: bool
     rebuys: bool  # lots at a gain may be sold and bought back
     paired: bool  # its group has another member
-    exposed: float  # weight bought that would wash, at a cost
     young: float  # weight of losses sold that would be washed, at a cost
     young_cost: float
     charged: bool
@@ -85,7 +84,6 @@ def name_facts(accounts: Accounts, names: Names, lots: Lots, i: int, has_kinds: 
         names.may_buy[i],
         names.may_rebuy[i] and low_gains < held - DUST,
         names.in_group[i],
-        names.wash_exposed[i] if names.wash_cost[i] > 0.0 else 0.0,
         names.young[i],
         names.young_cost[i],
         charged,
@@ -176,16 +174,22 @@ def _plan_hold(plan: Plan, count: int, name: NameFacts, fixed: float) -> int:
 
 
 @hidden
-def _plan_purchases(plan: Plan, count: int, name: NameFacts, low: float, least: float, fixed: float) -> int:
+def _plan_purchases(
+    claims: Claims, plan: Plan, count: int, name: NameFacts, i: int, low: float, least: float, fixed: float
+) -> int:
     """The pieces that buy at least `least`; the first begins at `low`, maybe below what is held.
 
-    The first weight bought may wash and what follows not: convex only on either side of that.
+    What the next share washes changes from claim to claim: a piece for each, and one for what follows.
     """
     top = max(name.weight_max, name.held)
-    if name.exposed > 0.0 and name.held + name.exposed < top:
-        if name.exposed > least:
-            count = _plan(plan, count, name, low, name.held + name.exposed, BUY, fixed, 0.0, 0.0)
-        low = max(low, name.held + max(name.exposed, least))
+    washed = 0.0
+    for claim in range(claims.start[i], claims.start[i + 1]):
+        washed += claims.weight[claim]
+        if name.held + washed >= top:
+            break
+        if washed > least:
+            count = _plan(plan, count, name, low, name.held + washed, BUY, fixed, 0.0, 0.0)
+        low = max(low, name.held + max(washed, least))
     return _plan(plan, count, name, low, top, BUY, fixed, 0.0, 0.0)
 
 
@@ -296,7 +300,9 @@ def _plan_run(
 
 
 @hidden
-def plan_branches(lots: Lots, plan: Plan, name: NameFacts, i: int, in_order: bool, has_kinds: bool) -> int:
+def plan_branches(
+    lots: Lots, claims: Claims, plan: Plan, name: NameFacts, i: int, in_order: bool, has_kinds: bool
+) -> int:
     """The pieces of a name inside its limits. Without fixed charges they share the point held."""
     held = name.held
     count = 0
@@ -314,9 +320,10 @@ def plan_branches(lots: Lots, plan: Plan, name: NameFacts, i: int, in_order: boo
     if name.rebuys and not name.charged:
         return count  # which holds every purchase too
     if name.buys and not name.charged:
-        count = _plan_purchases(plan, count, name, held if name.apart else name.low_gains, 0.0, 0.0)
+        low = held if name.apart else name.low_gains
+        count = _plan_purchases(claims, plan, count, name, i, low, 0.0, 0.0)
     elif name.buys and held + name.least <= name.weight_max:
-        count = _plan_purchases(plan, count, name, held + name.least, name.least, ticket)
+        count = _plan_purchases(claims, plan, count, name, i, held + name.least, name.least, ticket)
     return count
 
 

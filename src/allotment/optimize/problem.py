@@ -6,7 +6,7 @@
     year     = the regime of the year that holds the gains realised (`Regimes`)
     cost     = Σ half_spread × (weight sold + weight bought) + impact × (net weight traded)²
                + ticket charges + closed-lot charges
-    wash     = Σ wash_cost × min(weight bought, wash_exposed)
+    wash     = Σ claim_cost × weight bought that washes the claim, a name's oldest claim first
                + Σ young_cost × min(weight of loss lots sold, young)
     utility  = Σ utility × w
 
@@ -106,16 +106,19 @@ class Problems(NamedTuple):
     may_sell: Bools
     may_rebuy: Bools  # lots at a gain may be sold and bought back at once: gains are realised and the
     #                   holding stays; at least `trade_min` is sold then. Means nothing where the
-    #                   venue sets the order, a claim is open (wash_exposed), or a step is large and a
+    #                   venue sets the order, a claim is open, or a step is large and a
     #                   lot at a gain is no whole number of steps
     utility: Floats  # u: worth of a unit of weight, from tilts; 0 without
     half_spread: Floats  # cost per unit of weight sold or bought
     impact: Floats  # cost per squared unit of net weight traded
-    wash_exposed: Floats  # the first weight bought that washes an earlier loss, 0 = none
-    wash_cost: Floats  # per unit of that weight; infinite: the name is blocked for purchase
     young: Floats  # the first weight of loss lots sold that shares bought lately wash, 0 = none
     young_cost: Floats  # per unit of that weight; infinite: the name's loss lots are not sold
     step: Floats  # weight of the smallest tradable fraction of a share, 0 = continuous
+    claims_from: Ints  # (n+1,) offsets into the claims
+
+    # Per claim: shape C. Earlier losses that a purchase washes, the oldest first; see `claims`.
+    claim_weight: Floats  # weight bought that washes it, after those before it
+    claim_cost: Floats  # per unit of that weight; infinite: the name is blocked for purchase
 
     # Per lot: shape L.
     lot_weight: Floats
@@ -171,11 +174,13 @@ class Problems(NamedTuple):
         entries = slice(int(self.entries_from[rows.start]), int(self.entries_from[rows.stop]))
         parts = {"joint_from": joint, "regimes_from": joint}
         parts |= dict.fromkeys(("names_from", "rows_from"), slice(accounts.start, accounts.stop + 1))
-        parts |= {"lots_from": slice(names.start, names.stop + 1)}
+        claims = slice(int(self.claims_from[names.start]), int(self.claims_from[names.stop]))
+        parts |= dict.fromkeys(("lots_from", "claims_from"), slice(names.start, names.stop + 1))
         parts |= {"entries_from": slice(rows.start, rows.stop + 1)}
         parts |= dict.fromkeys(ACCOUNT_COLUMNS, accounts)
         parts |= dict.fromkeys(NAME_COLUMNS, names)
         parts |= dict.fromkeys(LOT_COLUMNS, lots)
+        parts |= dict.fromkeys(CLAIM_COLUMNS, claims)
         parts |= dict.fromkeys(ROW_COLUMNS, rows)
         parts |= dict.fromkeys(ENTRY_COLUMNS, entries)
         parts |= dict.fromkeys(REGIME_COLUMNS, regimes)
@@ -185,7 +190,9 @@ class Problems(NamedTuple):
         return Problems(**columns)
 
 
-OFFSETS = ("joint_from", "regimes_from", "names_from", "rows_from", "lots_from", "entries_from")
+OFFSETS = (
+    "joint_from", "regimes_from", "names_from", "rows_from", "lots_from", "claims_from", "entries_from",
+)  # fmt: skip
 ACCOUNT_COLUMNS = (
     "value_usd", "risk_price", "te_max", "cash", "cash_min", "cash_max", "trade_min", "holding_min",
     "big_from", "ticket_charge", "lot_charge", "in_order",
@@ -193,9 +200,10 @@ ACCOUNT_COLUMNS = (
 NAME_COLUMNS = (
     "asset_ix", "benchmark", "held", "weight_min", "weight_max", "may_buy", "may_sell", "may_rebuy",
     "utility",
-    "half_spread", "impact", "wash_exposed", "wash_cost", "young", "young_cost", "step",
+    "half_spread", "impact", "young", "young_cost", "step",
 )  # fmt: skip
 LOT_COLUMNS = ("lot_weight", "lot_tax", "lot_gain", "lot_is_long", "lot_is_loss", "lot_sellable")
+CLAIM_COLUMNS = ("claim_weight", "claim_cost")
 ROW_COLUMNS = ("row_kind", "row_joint", "row_lower", "row_upper", "row_price")
 ENTRY_COLUMNS = ("entry_name", "entry_coefficient")
 REGIME_COLUMNS = (
@@ -228,11 +236,12 @@ def make_problems(**columns: Any) -> Problems:
     sizes |= dict.fromkeys(NAME_COLUMNS, len(columns["asset_ix"]))
     sizes |= dict.fromkeys(LOT_COLUMNS, len(columns["lot_weight"]))
     sizes |= dict.fromkeys(ROW_COLUMNS, len(columns.get("row_lower", ())))
-    sizes |= dict.fromkeys(ENTRY_COLUMNS + REGIME_COLUMNS, 0)
+    sizes |= dict.fromkeys(CLAIM_COLUMNS + ENTRY_COLUMNS + REGIME_COLUMNS, 0)
     neutral: dict[str, Any] = {
         "joint_from": np.arange(n_accounts + 1, dtype=np.int64),
         "rows_from": np.zeros(n_accounts + 1, np.int64),
         "entries_from": np.zeros(sizes["row_lower"] + 1, np.int64),
+        "claims_from": np.zeros(sizes["asset_ix"] + 1, np.int64),
         "regime_lower": np.zeros((0, 3)),
         "regime_upper": np.zeros((0, 3)),
     }
@@ -273,6 +282,7 @@ def check_shapes(market: Market, problems: Problems) -> None:
         "names_from": len(problems.asset_ix),
         "rows_from": len(problems.row_lower),
         "lots_from": len(problems.lot_weight),
+        "claims_from": len(problems.claim_weight),
         "entries_from": len(problems.entry_name),
     }
     for offsets, end in ends.items():
@@ -283,10 +293,12 @@ def check_shapes(market: Market, problems: Problems) -> None:
     assert (np.diff(problems.joint_from) >= 1).all()
     assert len(problems.regimes_from) == len(problems.joint_from)
     assert len(problems.rows_from) == len(problems.names_from)
+    assert len(problems.claims_from) == len(problems.lots_from)
     sizes = (
         (ACCOUNT_COLUMNS, problems.n_accounts),
         (NAME_COLUMNS, len(problems.lots_from) - 1),
         (LOT_COLUMNS, ends["lots_from"]),
+        (CLAIM_COLUMNS, ends["claims_from"]),
         (ROW_COLUMNS, len(problems.entries_from) - 1),
         (ENTRY_COLUMNS, ends["entries_from"]),
         (REGIME_COLUMNS, ends["regimes_from"]),

@@ -13,6 +13,7 @@ import numpy as np
 
 from allotment.optimize.backend import Proposed
 from allotment.optimize.certify import Trades
+from allotment.optimize.claims import dearest, is_barred
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.snap import snap
 from allotment.optimize.solution import Solutions
@@ -56,8 +57,8 @@ def solve_reference(
 ) -> Reference:
     """The best trades of a batch of one on the given sides (n,), in fractions of account value.
 
-    Name limits must be met by the weights held; washes are taken at their full price from the
-    first share; share steps are ignored and closed lots are charged by their share.
+    Name limits must be met by the weights held; every share bought of a name with
+    claims washes the dearest; share steps are ignored and closed lots are charged by their share.
     """
     import cvxpy
 
@@ -83,8 +84,8 @@ def solve_reference(
     active = weight - problem.benchmark
     loadings = market.loadings[problem.asset_ix]
     specific = np.sqrt(market.specific_variance[problem.asset_ix])
-    buying = (sides >= Side.BUY) & problem.may_buy & ~np.isinf(problem.wash_cost)
-    wash = np.where(buying & (problem.wash_exposed > 0.0), problem.wash_cost, 0.0)
+    buying = (sides >= Side.BUY) & problem.may_buy & ~is_barred(problem)
+    wash = np.where(buying, dearest(problem), 0.0)
     rate = problem.lot_tax + problem.half_spread[name_of_lot]
     rate = rate + problem.lot_charge[0] / np.maximum(problem.lot_weight, 1e-12)
     band = cp.pos(problem.cash_min[0] - cash) + cp.pos(cash - problem.cash_max[0])

@@ -123,9 +123,12 @@ def _evaluate_account(
         utility += problem.utility[i] * weight
         limit += limit_excess(weight, problem.weight_min[i], problem.weight_max[i])
         traded = solution.bought[i]
-        washed = min(traded, problem.wash_exposed[i])
-        if washed > 0.0:
-            wash += problem.wash_cost[i] * washed
+        left = solution.bought[i]
+        for claim in range(problem.claims_from[i], problem.claims_from[i + 1]):
+            washed = min(left, problem.claim_weight[claim])
+            if washed > 0.0:
+                wash += problem.claim_cost[claim] * washed
+                left -= washed
         lost = 0.0
         for lot in range(problem.lots_from[i], problem.lots_from[i + 1]):
             sold = solution.sold[lot]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import claims_of
 from allotment.optimize.problem import LOT_COLUMNS, NAME_COLUMNS, Market, Problems, join
 from allotment.units import Bools, Floats, Index
 
@@ -95,11 +96,13 @@ def _sleeve(problem: Problems, sleeves: Sleeves, held: Floats, value: float, s: 
     least = np.where(problem.held[names] >= least, np.minimum(least, own), least)
     most = np.where(problem.held[names] <= most, np.maximum(most, own), most)
     per_account = ("trade_min", "holding_min", "big_from", "ticket_charge", "lot_charge")
-    per_name = ("wash_exposed", "young", "step")
+    per_name = ("young", "step")
     columns = {name: getattr(problem, name)[names] for name in NAME_COLUMNS}
     columns |= {name: getattr(problem, name)[names] / value for name in per_name}
     columns |= {name: getattr(problem, name) / value for name in per_account}
     columns |= {name: getattr(problem, name)[lots] for name in LOT_COLUMNS}
+    claims = claims_of(problem, names)
+    columns |= claims | {"claim_weight": claims["claim_weight"] / value}
     return problem._replace(
         **columns
         | {

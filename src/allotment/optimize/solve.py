@@ -127,6 +127,7 @@ def _sizes(market: Market, problems: Problems, joints: Ints) -> Sizes:
         n_accounts=most(problems.joint_from),
         n_names=most(names_from),
         n_lots=n_lots,
+        n_claims=most(problems.claims_from[names_from]),
         n_entries=most(problems.entries_from[rows_from]),
         n_multipliers=int(n_multipliers.max(initial=0)),
         n_groups=int(market.group_ix.max()) + 1 if len(market.group_ix) else 0,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import one_claim
 from allotment.optimize.problem import Market, Problems, make_problems
 from allotment.units import Floats, Index
 
@@ -114,8 +115,7 @@ def synthetic_problems(world: World, profile: Profile, n_accounts: int, rng: np.
         benchmark=np.tile(world.benchmark, n_accounts),
         held=held.ravel(),
         half_spread=np.full(names, _HALF_SPREAD),
-        wash_exposed=exposed,
-        wash_cost=np.where(exposed > 0.0, 0.02, 0.0),
+        **one_claim(exposed, np.full(names, 0.02)),
         young=np.where(young, 0.2 * held.ravel(), 0.0),
         step=(profile.share_step * world.price_usd / value[:, None]).ravel(),
         lot_weight=lot_weight,

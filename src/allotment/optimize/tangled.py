@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import name_of_claim
 from allotment.optimize.problem import Market, Problems, RowKind, join, make_problems
 from allotment.optimize.synthetic import Profile, World, synthetic_problems, synthetic_world
 from allotment.units import Floats
@@ -234,8 +235,7 @@ def _random_bars(
         columns["lot_sellable"] = rng.random(n_lots) < 0.9
     if Feature.EXPOSED in present:
         exposed = rng.random(n) < 0.3
-        columns["wash_exposed"] = np.where(exposed, rng.uniform(0.05, 0.6, n) * held, 0.0)
-        columns["wash_cost"] = np.where(exposed, rng.choice([0.005, 0.05, np.inf], n), 0.0)
+        columns |= _random_claims(rng, np.where(exposed, rng.uniform(0.05, 0.6, n) * held, 0.0))
     bars = Feature.YOUNG_BARS in present
     prices = Feature.YOUNG_PRICES in present
     if bars or prices:
@@ -245,6 +245,21 @@ def _random_bars(
         columns["young"] = np.where(young, rng.uniform(0.05, 0.6, n) * held, 0.0)
         columns["young_cost"] = np.where(barred, np.inf, rng.choice([0.01, 0.05, 0.2], n))
     return columns
+
+
+def _random_claims(rng: np.random.Generator, exposed: Floats) -> dict[str, Any]:
+    """One to three claims of each name with a weight exposed: dear, cheap and free ones in any order."""
+    n = len(exposed)
+    count = np.where(exposed > 0.0, rng.integers(1, 4, n), 0)
+    name = np.repeat(np.arange(n), count)
+    portion = rng.exponential(1.0, len(name))
+    portion /= np.bincount(name, portion, minlength=n)[name]
+    barred = rng.random(n) < 0.3
+    return {
+        "claims_from": np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
+        "claim_weight": exposed[name] * portion,
+        "claim_cost": np.where(barred[name], np.inf, rng.choice([0.0, 0.005, 0.05], len(name))),
+    }
 
 
 def _random_rows(
@@ -331,6 +346,6 @@ def tangled_problem(rng: np.random.Generator, n_names: int, *, whole_shares: boo
         weight_min=np.where(limited, 0.0, rng.choice([0.0, 0.3], n_names) * problem.held),
         utility=np.where(rng.random(n_names) < 0.3, rng.normal(0.0, 0.01, n_names), 0.0),
         lot_sellable=rng.random(len(problem.lot_weight)) < 0.9,
-        wash_cost=np.where(blocked, np.inf, problem.wash_cost),
+        claim_cost=np.where(blocked[name_of_claim(problem)], np.inf, problem.claim_cost),
     )
     return world.market._replace(group_ix=group), problem

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.claims import wash_cost
 from allotment.optimize.decision import Decision, entry_names, excess, realised, regime_of, year_tax
 from allotment.optimize.problem import RowKind, SolveOptions
 from allotment.units import Floats
@@ -78,7 +79,7 @@ def terms_of(decision: Decision, options: SolveOptions) -> Terms:
         impact=p.impact * move**2 * (d.traded > 0.0),
         ticket=p.ticket_charge[a] * (d.traded > 0.0),
         lot_charge=p.lot_charge[a] * d.by_name(d.sold > 0.0),
-        wash=_washed(d.bought, p.wash_exposed, p.wash_cost) + _washed(lost, p.young, p.young_cost),
+        wash=wash_cost(p, d.bought) + _washed(lost, p.young, p.young_cost),
         utility=-p.utility * move,
         limit=options.limit_price * (_outside(d, d.weight) - _outside(d, p.held)),
         specific=specific,

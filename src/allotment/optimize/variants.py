@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from allotment.optimize.claims import without_claims
 from allotment.optimize.problem import Problems, RowKind, join
 from allotment.optimize.tangled import with_year
 
@@ -116,8 +117,8 @@ def _largest(problems: Problems, n_held: int) -> Problems:
     return problems._replace(
         held=held,
         lot_weight=lot_weight,
-        wash_exposed=np.where(is_held, problems.wash_exposed, 0.0),
         young=np.where(is_held, problems.young, 0.0),
+        **without_claims(problems, ~is_held),
     )
 
 

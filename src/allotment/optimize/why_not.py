@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from allotment.optimize.alternatives import closed_sides, row_pushes
+from allotment.optimize.claims import is_claimed
 from allotment.optimize.decision import Decision
 from allotment.optimize.excerpt import excerpt
 from allotment.optimize.moves import EITHER_WAY, best_moves
@@ -180,7 +181,8 @@ def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
         case Rule.YOUNG_SHARES:
             problem.young[names] = 0.0
         case Rule.OPEN_CLAIM:
-            problem.wash_exposed[names] = 0.0
+            claims = slice(int(problem.claims_from[names.start]), int(problem.claims_from[names.stop]))
+            problem.claim_cost[claims] = 0.0
         case Rule.WEIGHT_LIMIT:
             problem.weight_min[names] = 0.0
             problem.weight_max[names] = 1.0
@@ -208,7 +210,7 @@ def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
         (Rule.LOCKED_LOTS, sells & locked),
         (Rule.NO_PURCHASE, ~sells & ~p.may_buy[name]),
         (Rule.YOUNG_SHARES, sells & lost & (p.young[name] > 0.0)),
-        (Rule.OPEN_CLAIM, ~sells & (p.wash_exposed[name] > 0.0)),
+        (Rule.OPEN_CLAIM, ~sells & is_claimed(p)[name]),
         (Rule.WEIGHT_LIMIT, limited),
         (Rule.LOT_ORDER, sells & p.in_order[a]),
         (Rule.TRADE_MIN, p.trade_min[a] > 0.0),

@@ -150,7 +150,7 @@ def costless(problem: Problems) -> Problems:
     columns = {column: np.zeros_like(getattr(problem, column)) for column in gone}
     regimes = ("regime_constant", "regime_short_rate", "regime_long_rate", "regime_lower", "regime_upper")
     columns |= {column: getattr(problem, column)[:0] for column in regimes}
-    for column in ("wash_cost", "young_cost"):
+    for column in ("claim_cost", "young_cost"):
         cost = getattr(problem, column)
         columns[column] = np.where(np.isinf(cost), cost, 0.0)
     return problem._replace(

@@ -77,8 +77,6 @@ class Names(NamedTuple):
     half_spread: Floats
     weight_min: Floats
     weight_max: Floats
-    wash_exposed: Floats
-    wash_cost: Floats
     young: Floats  # 0 unless it has a finite cost
     young_cost: Floats
     step: Floats
@@ -103,6 +101,14 @@ class Lots(NamedTuple):
     tax: Floats
     is_long: Bools
     is_loss: Bools
+
+
+class Claims(NamedTuple):
+    """What purchases of each name wash at a price, the oldest claim first."""
+
+    start: Index  # per name, and one more
+    weight: Floats
+    cost: Floats
 
 
 class Leaving(NamedTuple):
@@ -245,6 +251,7 @@ class Workspace(NamedTuple):
     accounts: Accounts
     names: Names
     lots: Lots
+    claims: Claims
     leave: Leaving
     entries: Entries
     curves: Curves
@@ -269,6 +276,7 @@ class Sizes(NamedTuple):
     n_accounts: int
     n_names: int
     n_lots: int
+    n_claims: int
     n_multipliers: int
     n_entries: int
     n_groups: int  # 1 + the largest group number
@@ -281,7 +289,7 @@ def make_workspace(sizes: Sizes) -> Workspace:
     """A workspace for problems of at most these sizes, all with the same number of multipliers."""
     name = sizes.n_names + 1
     accounts = sizes.n_accounts + 1
-    pieces = sizes.pieces_per_name * sizes.n_names + 4 * sizes.ordered_lots + 1
+    pieces = sizes.pieces_per_name * sizes.n_names + 4 * (sizes.ordered_lots + sizes.n_claims) + 1
     segments = sizes.pieces_per_name * sizes.n_lots + 2 * pieces + 1
     size = sizes.n_multipliers
     square, kinds = (size, size), (name, N_KINDS)
@@ -291,10 +299,11 @@ def make_workspace(sizes: Sizes) -> Workspace:
         accounts=_make(Accounts, accounts, kind_price=by_account, kind_built=by_account, measured=by_account),
         names=_make(Names, name),
         lots=_make(Lots, sizes.n_lots, start=name),
+        claims=_make(Claims, sizes.n_claims, start=name),
         leave=_make(Leaving, sizes.n_lots),
         entries=_make(Entries, sizes.n_entries, start=name),
         curves=_make(Curves, pieces, start=name, segment_low=segments, segment_slope=segments),
-        plan=_make(Plan, 8 * sizes.n_lots + 64),
+        plan=_make(Plan, 8 * sizes.n_lots + 4 * sizes.n_claims + 64),
         state=_make(State, name, slopes=kinds, slopes_counted=kinds),
         multipliers=_make(Multipliers, size, hessian=square, factor=square),
         extra=_make(Extra, size + 2, measure=N_KINDS, other=N_KINDS),

@@ -29,15 +29,17 @@ def washed_losses(trades: Trades, washes: GroupWashes, market: MarketSnapshot, m
 
 
 def washed_claims(trades: Trades, washes: GroupWashes, market: MarketSnapshot) -> int:
-    """Losses of the last 30 days, in cents, that the purchases disallow."""
+    """Losses of the last 30 days, in cents, that the purchases disallow, the oldest first."""
     rows = market.row_of(trades.security_id)
     bought = trades.side > 0
     group = market.group_ix[rows[bought]]
-    units = np.zeros(len(washes.exposed_nano))
+    units = np.zeros(len(washes.young_nano), np.int64)
     np.add.at(units, group, in_units(trades.quantity_nano[bought], market.groups, rows[bought]))
-    exposed = washes.exposed_nano.astype(np.float64)
-    portion = np.divide(np.minimum(units, exposed), exposed, out=np.zeros(len(units)), where=exposed > 0.0)
-    return int(np.rint(portion * washes.exposed_loss_cents).sum())
+    of, size = washes.claim_group, washes.claim_nano
+    older = np.cumsum(size) - size
+    older -= older[washes.claims_from[of]]
+    portion = np.clip(units[of] - older, 0, size) / size
+    return int(np.rint(portion * washes.claim_loss_cents).sum())
 
 
 def _portion(trades: Trades, market: MarketSnapshot, rows: Ints, lost: Bools, young_nano: Ints) -> Floats:

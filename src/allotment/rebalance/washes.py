@@ -8,16 +8,13 @@ those already made do (`ledger.expected`).
 The state of a group is shared by its names and by the accounts of the household. Each of them carries the
 whole of it, so that a wash may be priced twice but never forgotten. A claim's character is not known
 here: it counts as short-term, the dearer one.
-The law matches the first share bought with the oldest claim (Reg. §1.1091-1(c)). A name has one price for
-all: the mean over its group's claims by share. It is exact for a purchase that washes them all; one of x of
-E exposed shares is mispriced by at most x (E − x) / E times the difference of the claims' prices per share, a
-quarter of E times that at worst. Loss sales against young shares have the price of the name's dearest lot,
-which is never too low.
+The law matches the first share bought with the oldest claim (Reg. §1.1091-1(c)): each claim has its price, in
+that order. Loss sales against young shares have the price of the name's dearest lot, which is never too low.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
 
@@ -25,11 +22,12 @@ import numpy as np
 
 from allotment.book.household import AccountKind, Taxpayer
 from allotment.ledger.expected import ComingPurchases
+from allotment.optimize.claims import one_claim
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups, in_shares, in_units
 from allotment.tax.pretrade import WINDOW_DAYS, WashState
 from allotment.tax.wash_calendar import wash_price
-from allotment.units import NANO_PER_SHARE, Bools, Dates, Floats, Ints, usd
+from allotment.units import NANO_PER_SHARE, Bools, Dates, Floats, Index, Ints, usd
 
 
 class WashRule(StrEnum):
@@ -50,10 +48,11 @@ class WashPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupWashes:
-    """The wash state of one household by group; shape (n_groups,), group units."""
+    """The wash state of one household by group; shape (n_groups,) but where said, group units."""
 
-    exposed_nano: Ints  # a purchase of up to this many washes losses of the last 30 days
-    exposed_loss_cents: Ints  # the losses, positive
+    claims_from: Ints  # (n_groups + 1,) offsets into the claims, a group's oldest first
+    claim_nano: Ints  # (n_claims,) so much of a purchase washes the claim
+    claim_loss_cents: Ints  # (n_claims,) its loss, positive
     young_nano: Ints  # shares bought in the last 30 days that have washed nothing yet, or about to be bought
     sole_purchase: Ints  # the purchase (acquisition id) of all of them, -1 if several
     young_in_ira: Bools  # some of them are, or will be, in an IRA
@@ -61,16 +60,36 @@ class GroupWashes:
     no_loss_sale_until: Dates  # last day on which a loss sale is washed by them
 
     def __post_init__(self) -> None:
-        shape = self.young_nano.shape
+        assert len(self.claims_from) == len(self.young_nano) + 1
+        assert self.claims_from[-1] == len(self.claim_nano) == len(self.claim_loss_cents)
         for field in fields(self):
-            assert getattr(self, field.name).shape == shape, field.name
+            if not field.name.startswith("claim"):
+                assert getattr(self, field.name).shape == self.young_nano.shape, field.name
+
+    @property
+    def claim_group(self) -> Ints:
+        """(n_claims,) whose claim it is."""
+        return np.repeat(np.arange(len(self.young_nano)), np.diff(self.claims_from))
+
+    @property
+    def is_claimed(self) -> Bools:
+        """(n_groups,) True where a purchase washes a loss of the last 30 days."""
+        claimed: Bools = np.diff(self.claims_from) > 0
+        return claimed
+
+    def claims_of(self, group: Index | Ints) -> tuple[Ints, Ints]:
+        """The claims of these groups (m,), in their order: offsets (m + 1,), and positions of claims."""
+        first, count = self.claims_from[group], np.diff(self.claims_from)[group]
+        offsets = np.concatenate([[0], np.cumsum(count)])
+        return offsets, np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], count)
 
     @classmethod
     def nothing(cls, n_groups: int) -> Self:
         """No claims, no young shares."""
         return cls(
-            exposed_nano=np.zeros(n_groups, np.int64),
-            exposed_loss_cents=np.zeros(n_groups, np.int64),
+            claims_from=np.zeros(n_groups + 1, np.int64),
+            claim_nano=np.zeros(0, np.int64),
+            claim_loss_cents=np.zeros(0, np.int64),
             young_nano=np.zeros(n_groups, np.int64),
             sole_purchase=np.full(n_groups, -1, np.int64),
             young_in_ira=np.zeros(n_groups, np.bool_),
@@ -84,13 +103,16 @@ class GroupWashes:
 
         is_ira: by account_ix of the state.
         """
-        made = cls.nothing(n_groups)
         claims, young = state.claims, state.young
         mine = slice(*np.searchsorted(claims.household_ix, [household_ix, household_ix + 1]))
-        known = claims.group_ix[mine] < n_groups
+        known = (claims.group_ix[mine] < n_groups) & (claims.unit_nano[mine] > 0)
         group = claims.group_ix[mine][known]
-        np.add.at(made.exposed_nano, group, claims.unit_nano[mine][known])
-        np.add.at(made.exposed_loss_cents, group, claims.loss_cents[mine][known])
+        made = replace(
+            cls.nothing(n_groups),
+            claims_from=np.searchsorted(group, np.arange(n_groups + 1)),
+            claim_nano=claims.unit_nano[mine][known],
+            claim_loss_cents=claims.loss_cents[mine][known],
+        )
         np.fmax.at(made.no_buy_until, group, claims.no_buy_until[mine][known])
         mine = slice(*np.searchsorted(young.household_ix, [household_ix, household_ix + 1]))
         known = young.group_ix[mine] < n_groups
@@ -132,14 +154,17 @@ class GroupWashes:
         _, rows = np.unique(market.group_ix, return_index=True)  # one security of each group tells
         at = np.searchsorted(groups.security_ids, market.security_ids[rows])
         group = groups.group_ix[at]
-        exposed, young = (
-            in_units(in_shares(nano[group], groups, at), market.groups, rows)
-            for nano in (self.exposed_nano, self.young_nano)
-        )
+        claims_from, claims = self.claims_of(group)
+        of = np.repeat(np.arange(len(group)), np.diff(claims_from))
+
+        def by_old(nano: Ints, which: Ints | slice) -> Ints:
+            return in_units(in_shares(nano, groups, at[which]), market.groups, rows[which])
+
         return type(self)(
-            exposed_nano=exposed,
-            exposed_loss_cents=self.exposed_loss_cents[group],
-            young_nano=young,
+            claims_from=claims_from,
+            claim_nano=by_old(self.claim_nano[claims], of),
+            claim_loss_cents=self.claim_loss_cents[claims],
+            young_nano=by_old(self.young_nano[group], slice(None)),
             sole_purchase=self.sole_purchase[group],
             young_in_ira=self.young_in_ira[group],
             no_buy_until=self.no_buy_until[group],
@@ -158,10 +183,11 @@ class LossLots(NamedTuple):
 
 
 class NameWashes(NamedTuple):
-    """Columns of the optimiser's problem, shape (n,); see `optimize.problem`."""
+    """Columns of the optimiser's problem, shape (n,) but where said; see `optimize.problem`."""
 
-    wash_exposed: Floats
-    wash_cost: Floats
+    claims_from: Ints  # (n + 1,), and the next by claim
+    claim_weight: Floats
+    claim_cost: Floats
     young: Floats
     young_cost: Floats
 
@@ -184,16 +210,13 @@ def name_washes(
     """
     n, group = len(rows), market.group_ix[rows]
     per_share = market.price_micros[rows] / 1e6 / max(total_usd, 0.01) / NANO_PER_SHARE
-    exposed = in_shares(washes.exposed_nano[group], market.groups, rows) * per_share
     young = in_shares(washes.young_nano[group], market.groups, rows) * per_share
     own = washes.sole_purchase[group[lots.name]] == lots.acquisition_id
     washed = lots.is_loss & (washes.young_nano[group[lots.name]] > 0) & ~own
     meets_young = np.bincount(lots.name[washed], minlength=n) > 0
-    is_claimed: Bools = washes.exposed_nano[group] > 0
     if policy.rule == WashRule.NEVER:
         return NameWashes(
-            wash_exposed=is_claimed.astype(np.float64),
-            wash_cost=np.where(is_claimed, np.inf, 0.0),
+            **one_claim(washes.is_claimed[group].astype(np.float64), np.full(n, np.inf)),
             young=meets_young.astype(np.float64),
             young_cost=np.full(n, np.inf),
         )
@@ -203,15 +226,19 @@ def name_washes(
         then = np.minimum(later, rate)
         return wash_price(loss, rate, then, policy.later_years, policy.discount, permanent.astype(np.int8))
 
-    loss_share = usd(washes.exposed_loss_cents[group]) / max(total_usd, 0.01)
-    loss_share = np.divide(loss_share, exposed, out=np.zeros(n), where=exposed > 0.0)
-    short_rate = np.full(n, taxpayer.short_rate * loss_value)
+    claims_from, claims = washes.claims_of(group)
+    of = np.repeat(np.arange(n), np.diff(claims_from))
+    exposed = in_shares(washes.claim_nano[claims], market.groups, rows[of]) * per_share[of]
+    loss_share = usd(washes.claim_loss_cents[claims]) / max(total_usd, 0.01)
+    loss_share = np.divide(loss_share, exposed, out=np.zeros(len(of)), where=exposed > 0.0)
+    short_rate = np.full(len(of), taxpayer.short_rate * loss_value)
     lot_price = price(lots.loss_share, lots.rate, washes.young_in_ira[group[lots.name]])
     young_cost = np.zeros(n)
     np.maximum.at(young_cost, lots.name[washed], lot_price[washed])
     return NameWashes(
-        wash_exposed=exposed,
-        wash_cost=price(loss_share, short_rate, np.full(n, kind != AccountKind.TAXABLE)),
+        claims_from=claims_from,
+        claim_weight=exposed,
+        claim_cost=price(loss_share, short_rate, np.full(len(of), kind != AccountKind.TAXABLE)),
         young=np.where(meets_young, young, 0.0),
         young_cost=young_cost,
     )
