@@ -80,7 +80,7 @@ def test_the_state_of_one_household_by_group(market) -> None:
     assert (made.young_nano[[one, three, four]] / 1e9).tolist() == [15, 15, 0]
     assert made.sole_purchase[[one, three, four]].tolist() == [7, -1, -1]
     assert made.young_in_ira[[one, three]].tolist() == [False, True]
-    _, mine = made.claims_of(np.array([4]))
+    mine = made.claim_group == 4
     assert made.claim_nano[mine].tolist() == [3 * 10**9, 2 * 10**9]  # the oldest first
     assert made.claim_loss_cents[mine].tolist() == [30_00, 50_00]
     other = GroupWashes.of_household(state, 1, n_groups, np.array([False, True]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from allotment.optimize.offsets import rows_under
 from allotment.optimize.problem import Problems
 from allotment.units import Bools, Floats, Index, Ints
 
@@ -59,9 +60,7 @@ def dearest(problems: Problems) -> Floats:
 
 def claims_of(problems: Problems, names: Ints | Index) -> dict[str, Any]:
     """Columns of the claims of these names (m,), in their order."""
-    first, count = problems.claims_from[names], np.diff(problems.claims_from)[names]
-    claims_from = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    at = np.arange(claims_from[-1]) + np.repeat(first - claims_from[:-1], count)
+    claims_from, at = rows_under(problems.claims_from, names)
     return {
         "claims_from": claims_from,
         "claim_weight": problems.claim_weight[at],

@@ -9,8 +9,9 @@ import numpy as np
 
 from allotment.optimize.claims import claims_of
 from allotment.optimize.decision import Decision, Prices
+from allotment.optimize.offsets import rows_under
 from allotment.optimize.problem import ACCOUNT_COLUMNS, LOT_COLUMNS, NAME_COLUMNS, Problems, make_problems
-from allotment.units import Index, Ints
+from allotment.units import Index
 
 
 def excerpt(decision: Decision, parts: Sequence[tuple[Prices, Index]]) -> tuple[Problems, Prices]:
@@ -25,9 +26,7 @@ def excerpt(decision: Decision, parts: Sequence[tuple[Prices, Index]]) -> tuple[
     starts = np.flatnonzero(np.diff(decision.account[name]) | np.diff(part)) + 1
     first = np.concatenate([[0], starts])
     account, of_part = decision.account[name[first]], part[first]
-    n_lots = p.lots_from[name + 1] - p.lots_from[name]
-    lots_from: Ints = np.concatenate([[0], np.cumsum(n_lots)]).astype(np.int64)
-    lots = np.arange(lots_from[-1]) + np.repeat(p.lots_from[name] - lots_from[:-1], n_lots)
+    lots_from, lots = rows_under(p.lots_from, name)
     columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
     columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}
     columns |= {column: getattr(p, column)[lots] for column in LOT_COLUMNS} | claims_of(p, name)

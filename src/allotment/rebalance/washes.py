@@ -23,11 +23,12 @@ import numpy as np
 from allotment.book.household import AccountKind, Taxpayer
 from allotment.ledger.expected import ComingPurchases
 from allotment.optimize.claims import one_claim
+from allotment.optimize.offsets import rows_under
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups, in_shares, in_units
 from allotment.tax.pretrade import WINDOW_DAYS, WashState
 from allotment.tax.wash_calendar import wash_price
-from allotment.units import NANO_PER_SHARE, Bools, Dates, Floats, Index, Ints, usd
+from allotment.units import NANO_PER_SHARE, Bools, Dates, Floats, Ints, usd
 
 
 class WashRule(StrEnum):
@@ -76,12 +77,6 @@ class GroupWashes:
         """(n_groups,) True where a purchase washes a loss of the last 30 days."""
         claimed: Bools = np.diff(self.claims_from) > 0
         return claimed
-
-    def claims_of(self, group: Index | Ints) -> tuple[Ints, Ints]:
-        """The claims of these groups (m,), in their order: offsets (m + 1,), and positions of claims."""
-        first, count = self.claims_from[group], np.diff(self.claims_from)[group]
-        offsets = np.concatenate([[0], np.cumsum(count)])
-        return offsets, np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], count)
 
     @classmethod
     def nothing(cls, n_groups: int) -> Self:
@@ -154,7 +149,7 @@ class GroupWashes:
         _, rows = np.unique(market.group_ix, return_index=True)  # one security of each group tells
         at = np.searchsorted(groups.security_ids, market.security_ids[rows])
         group = groups.group_ix[at]
-        claims_from, claims = self.claims_of(group)
+        claims_from, claims = rows_under(self.claims_from, group)
         of = np.repeat(np.arange(len(group)), np.diff(claims_from))
 
         def by_old(nano: Ints, which: Ints | slice) -> Ints:
@@ -226,7 +221,7 @@ def name_washes(
         then = np.minimum(later, rate)
         return wash_price(loss, rate, then, policy.later_years, policy.discount, permanent.astype(np.int8))
 
-    claims_from, claims = washes.claims_of(group)
+    claims_from, claims = rows_under(washes.claims_from, group)
     of = np.repeat(np.arange(n), np.diff(claims_from))
     exposed = in_shares(washes.claim_nano[claims], market.groups, rows[of]) * per_share[of]
     loss_share = usd(washes.claim_loss_cents[claims]) / max(total_usd, 0.01)
