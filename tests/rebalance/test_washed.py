@@ -55,6 +55,21 @@ def test_a_purchase_into_a_claim_takes_its_loss_from_the_year(market, case, kind
     assert proposal.loss_banked_cents == proposal.gain_short_cents == 0
 
 
+def test_a_purchase_stops_before_the_claim_that_is_too_dear(market, case) -> None:
+    """Fifty shares of security 5 wash $1 each; the next thousand would wash $30 each, sold later."""
+    group = int(market.group_ix[4])
+    ready = case(lots_of(), 1e6)
+    two = replace(
+        ready.washes,
+        claims_from=np.where(np.arange(len(ready.washes.claims_from)) > group, 2, 0),
+        claim_nano=np.array([50, 1_000]) * 10**9,
+        claim_loss_cents=np.array([50_00, 30_000_00]),
+    )
+    proposal = proposed(market, replace(ready, washes=two), realised_cents=10**9)
+    assert proposal.trades.quantity_nano[proposal.trades.security_id == 5].sum() == 50 * 10**9
+    assert proposal.tax_this_year_saved_cents == pytest.approx(-0.4 * 50_00, abs=1)
+
+
 def test_nothing_is_washed_where_washes_are_barred(market, case) -> None:
     ready = _small.with_young(case(lots_of((3, 300, 45_000, "2025-02-03")), 1e6), market.group_ix[[2]], 10)
     ready = replace(_small.claimed(ready, market.group_ix[[4]]), cash_cents=10**8)

@@ -38,7 +38,7 @@ def washed_claims(trades: Trades, washes: GroupWashes, market: MarketSnapshot) -
     of, size = washes.claim_group, washes.claim_nano
     older = np.cumsum(size) - size
     older -= older[washes.claims_from[of]]
-    portion = np.clip(units[of] - older, 0, size) / size
+    portion = np.clip(units[of] - older, 0, size) / np.maximum(size, 1)
     return int(np.rint(portion * washes.claim_loss_cents).sum())
 
 
