@@ -60,7 +60,7 @@ def held_by_sleeve(problem: Problems, sleeves: Sleeves, weight: Floats) -> Float
 def whole_account(problem: Problems, sleeves: Sleeves) -> Problems:
     """The account's problem against the benchmarks of its sleeves in their target shares."""
     _check(problem, sleeves)
-    return problem._replace(benchmark=sleeves.target @ sleeves.benchmark)
+    return problem._replace(benchmark=(sleeves.target[:, None] * sleeves.benchmark).sum(axis=0))
 
 
 def by_sleeve(problem: Problems, sleeves: Sleeves) -> Problems:
@@ -179,7 +179,8 @@ def hold_funds(problem: Problems, fund_weight: Floats, constituents: Floats) -> 
     names of the account.
     """
     assert constituents.shape == (len(fund_weight), len(problem.held))
-    return problem._replace(benchmark=problem.benchmark - fund_weight @ constituents)
+    inside = (fund_weight[:, None] * constituents).sum(axis=0)
+    return problem._replace(benchmark=problem.benchmark - inside)
 
 
 def with_funds(market: Market, constituents: Floats, own_variance: Floats) -> Market:
@@ -193,11 +194,12 @@ def with_funds(market: Market, constituents: Floats, own_variance: Floats) -> Ma
     n_assets, _ = market.loadings.shape
     assert constituents.shape == (len(own_variance), n_assets)
     first = int(market.group_ix.max()) + 1
+    # A fund at a time, not by BLAS: decisions are to be the same bits on any processor.
+    loadings = [(of[:, None] * market.loadings).sum(axis=0) for of in constituents]
+    inside = (constituents**2 * market.specific_variance).sum(axis=1)
     return Market(
-        loadings=np.ascontiguousarray(np.vstack([market.loadings, constituents @ market.loadings])),
-        specific_variance=np.concatenate(
-            [market.specific_variance, constituents**2 @ market.specific_variance + own_variance]
-        ),
+        loadings=np.vstack([market.loadings, *loadings]),
+        specific_variance=np.concatenate([market.specific_variance, inside + own_variance]),
         group_ix=np.concatenate(
             [market.group_ix, np.arange(first, first + len(own_variance), dtype=np.int32)]
         ),

@@ -257,12 +257,16 @@ def _weights_after(prepared: Prepared, market: MarketSnapshot, trades: Trades) -
 
 
 def _risk(prepared: Prepared, market: MarketSnapshot, weight: Floats) -> _Risk:
-    """Tracking error and its price per unit of weight, from the rounded trades."""
+    """Tracking error and its price per unit of weight, from the rounded trades.
+
+    Both are hashed with the decision: summed here and not by BLAS, whose sums depend on the processor.
+    """
     loadings = market.model.loadings[prepared.market_rows]
     specific = market.model.specific_variance[prepared.market_rows]
     active = weight - prepared.problem.benchmark
-    marginal = loadings @ (loadings.T @ active) + specific * active
-    variance = float(active @ marginal)
+    exposure = (loadings * active[:, None]).sum(axis=0)
+    marginal = (loadings * exposure).sum(axis=1) + specific * active
+    variance = float((active * marginal).sum())
     return _Risk(
         tracking_error=float(np.sqrt(max(variance, 0.0))),
         price=float(prepared.problem.risk_price[0]) * marginal,
