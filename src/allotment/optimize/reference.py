@@ -6,6 +6,7 @@ benchmarks and audits; cvxpy and Clarabel come with the extra `bench` and are im
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -104,24 +105,29 @@ def solve_reference(
     constraints += [weight >= problem.weight_min, weight <= problem.weight_max]
     if least > 0.0:
         constraints += [(by_name @ sold)[sides == Side.SELL] >= least, bought[sides == Side.BUY] >= least]
-    for r in range(len(problem.row_lower)):
-        entries = slice(int(problem.entries_from[r]), int(problem.entries_from[r + 1]))
-        kind = RowKind(int(problem.row_kind[r]))
-        if kind >= RowKind.TRADES:
-            continue  # counts are not convex: the judge will tell
-        value = problem.entry_coefficient[entries] @ weight[problem.entry_name[entries]]
-        if kind != RowKind.LINEAR:
-            value = _measured(problem, kind) @ sold
-            value = value + 0.5 * cp.sum(bought) if kind == RowKind.TURNOVER else value
-        if np.isfinite(problem.row_upper[r]):
-            objective += problem.row_price[r] * cp.pos(value - problem.row_upper[r])
-        if np.isfinite(problem.row_lower[r]):
-            objective += problem.row_price[r] * cp.pos(problem.row_lower[r] - value)
+    objective += sum(_row_costs(cp, problem, weight, sold, bought))
     task = cp.Problem(cp.Minimize(objective), constraints)
     task.solve(solver=cp.CLARABEL, tol_gap_abs=tolerance, tol_gap_rel=tolerance, tol_feas=tolerance)
     if task.status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
         return Reference(float("inf"), problem.held, np.zeros(n_lots), np.zeros(n))
     return Reference(float(task.value), *(np.asarray(x.value) for x in (weight, sold, bought)))
+
+
+def _row_costs(cp: Any, problem: Problems, weight: Any, sold: Any, bought: Any) -> Iterator[Any]:
+    """What it costs to leave each end of each row; counts are not convex and left to the judge."""
+    for r in range(len(problem.row_lower)):
+        entries = slice(int(problem.entries_from[r]), int(problem.entries_from[r + 1]))
+        kind = RowKind(int(problem.row_kind[r]))
+        if kind >= RowKind.TRADES:
+            continue
+        value = problem.entry_coefficient[entries] @ weight[problem.entry_name[entries]]
+        if kind != RowKind.LINEAR:
+            value = _measured(problem, kind) @ sold
+            value = value + 0.5 * cp.sum(bought) if kind == RowKind.TURNOVER else value
+        if np.isfinite(problem.row_upper[r]):
+            yield problem.row_price[r] * cp.pos(value - problem.row_upper[r])
+        if np.isfinite(problem.row_lower[r]):
+            yield problem.row_price[r] * cp.pos(problem.row_lower[r] - value)
 
 
 def _measured(problem: Problems, kind: RowKind) -> Floats:

@@ -19,6 +19,8 @@ from allotment.rebalance.reasons import TradeReasons
 from allotment.units import CENTS_PER_USD, NANO_PER_SHARE, Ints
 
 _FLOAT_DUST = 1e-9
+_REASONS = {int(reason): reason for reason in Reason}
+_OTHERS = {int(other): other for other in Other}
 # Told where the trades' own lines add up to another tax than that of all together.
 _APART_CENTS, _APART = 10 * CENTS_PER_USD, 0.01
 
@@ -210,7 +212,7 @@ def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade
         total(t.gain_cents - gain_short, CENTS_PER_USD),
         total(t.tax_cents, CENTS_PER_USD),
         total(t.cost_cents, CENTS_PER_USD),
-        [Reason(code) for code in t.reason[first].tolist()],
+        [_REASONS[code] for code in t.reason[first].tolist()],
         t.weight_before[first].tolist(),
         t.weight_after[first].tolist(),
         t.weight_index[first].tolist(),
@@ -266,7 +268,6 @@ def _weighed(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, We
         reasons.limit_usd.tolist(),
         strict=True,
     )
-    others = {int(other): other for other in Other}
     for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least, limit in rows:
         named = factor_names[factor] if 0 <= factor < len(factor_names) else f"factor {factor}"
         found[security] = Weighed(
@@ -277,7 +278,7 @@ def _weighed(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, We
             risk_usd=risk,
             factor=named if factor >= 0 else "",
             worth_usd=worth,
-            other=others[other],
+            other=_OTHERS[other],
             other_usd=other_usd,
             at_least_usd=at_least,
             limit_usd=limit,
