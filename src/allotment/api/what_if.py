@@ -55,10 +55,8 @@ class WhatIfAnswer:
         """One row per name traded after the change, the largest first."""
         import polars as pl
 
-        rows = [asdict(trade) for trade in self.explanation.trades]
+        rows = [trade.record() for trade in self.explanation.trades]
         names = [self.codes[row.pop("security_id")] for row in rows]
-        for row, trade in zip(rows, self.explanation.trades, strict=True):
-            row["reason"] = trade.reason.name.lower()
         frame = pl.DataFrame(rows) if rows else pl.DataFrame({"side": []}, schema={"side": pl.String})
         return frame.insert_column(0, pl.Series("security", names, dtype=pl.String))
 

@@ -20,10 +20,7 @@ def figures(proposal: Proposal) -> dict[str, Any]:
 
 def in_words(told: Explanation, codes: Mapping[int, str]) -> dict[str, Any]:
     """The sentences, and the names traded and left. codes: security id -> code."""
-    trades = [
-        asdict(trade) | {"security": codes[trade.security_id], "reason": trade.reason.name.lower()}
-        for trade in told.trades
-    ]
+    trades = [trade.record() | {"security": codes[trade.security_id]} for trade in told.trades]
     left = [
         asdict(name)
         | {"security": codes[name.security_id]}

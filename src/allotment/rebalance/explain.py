@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ _OTHERS = {int(other): other for other in Other}
 _APART_CENTS, _APART = 10 * CENTS_PER_USD, 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Weighed(NamedTuple):
     """What a trade changes, and what doing without it would cost (a row of `TradeReasons`)."""
 
     tax_usd: float
@@ -42,8 +41,7 @@ class Weighed:
     limit_usd: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameTrade:
+class NameTrade(NamedTuple):
     """One name's trade as a person reads it; sales of several lots are one line."""
 
     security_id: int
@@ -61,6 +59,11 @@ class NameTrade:
     weight_before: float
     weight_after: float
     weight_index: float
+
+    def record(self) -> dict[str, Any]:
+        """The line for a program: names of codes, and a record in the place of `weighed`."""
+        weighed = None if self.weighed is None else self.weighed._asdict()
+        return self._asdict() | {"reason": self.reason.name.lower(), "weighed": weighed}
 
     @property
     def because(self) -> str:
@@ -202,88 +205,41 @@ def _by_name(proposal: Proposal, factor_names: Sequence[str]) -> tuple[NameTrade
 
     is_sale = t.side[first] < 0
     gain_short = np.where(t.is_long_term == 0, t.gain_cents, 0)
-    columns = zip(
-        t.security_id[first].tolist(),
-        is_sale.tolist(),
-        np.diff(np.append(starts, len(order))).tolist(),
+    securities, codes = t.security_id[first].tolist(), t.reason[first].tolist()
+    columns = (
+        securities,
+        ["sell" if sale else "buy" for sale in is_sale.tolist()],
+        np.where(is_sale, np.diff(np.append(starts, len(order))), 0).tolist(),
         total(t.quantity_nano, NANO_PER_SHARE),
         total(t.value_cents, CENTS_PER_USD),
         total(gain_short, CENTS_PER_USD),
         total(t.gain_cents - gain_short, CENTS_PER_USD),
         total(t.tax_cents, CENTS_PER_USD),
         total(t.cost_cents, CENTS_PER_USD),
-        [_REASONS[code] for code in t.reason[first].tolist()],
+        [_REASONS[code] for code in codes],
+        [sentences.WHY[code] for code in codes],
+        [weighed.get(security) for security in securities],
         t.weight_before[first].tolist(),
         t.weight_after[first].tolist(),
         t.weight_index[first].tolist(),
-        strict=True,
     )
-    lines = [
-        NameTrade(
-            security_id=security,
-            side="sell" if sale else "buy",
-            n_lots=n_rows if sale else 0,
-            shares=shares,
-            value_usd=value,
-            gain_short_usd=short,
-            gain_long_usd=long,
-            tax_usd=tax,
-            cost_usd=cost,
-            reason=reason,
-            why=sentences.WHY[reason],
-            weighed=weighed.get(security),
-            weight_before=before,
-            weight_after=after,
-            weight_index=index,
-        )
-        for (
-            security,
-            sale,
-            n_rows,
-            shares,
-            value,
-            short,
-            long,
-            tax,
-            cost,
-            reason,
-            before,
-            after,
-            index,
-        ) in columns
-    ]
+    lines = map(NameTrade._make, zip(*columns, strict=True))
     return tuple(sorted(lines, key=lambda line: -line.value_usd))
 
 
 def _weighed(reasons: TradeReasons, factor_names: Sequence[str]) -> dict[int, Weighed]:
     """By security."""
-    found = {}
-    amounts = ("tax_usd", "cost_usd", "wash_usd", "tilt_usd", "risk_usd", "worth_usd", "other_usd")
-    rows = zip(
-        reasons.security_id.tolist(),
-        reasons.factor.tolist(),
-        reasons.other.tolist(),
-        *(getattr(reasons, name).tolist() for name in amounts),
-        reasons.at_least_usd.tolist(),
-        reasons.limit_usd.tolist(),
-        strict=True,
+    named = {factor: f"factor {factor}" for factor in set(reasons.factor.tolist())}
+    named |= dict(enumerate(factor_names)) | {-1: ""}
+    columns = (
+        *(getattr(reasons, f"{name}_usd").tolist() for name in ("tax", "cost", "wash", "tilt", "risk")),
+        [named[factor] for factor in reasons.factor.tolist()],
+        reasons.worth_usd.tolist(),
+        [_OTHERS[other] for other in reasons.other.tolist()],
+        *(getattr(reasons, f"{name}_usd").tolist() for name in ("other", "at_least", "limit")),
     )
-    for security, factor, other, tax, cost, wash, tilt, risk, worth, other_usd, at_least, limit in rows:
-        named = factor_names[factor] if 0 <= factor < len(factor_names) else f"factor {factor}"
-        found[security] = Weighed(
-            tax_usd=tax,
-            cost_usd=cost,
-            wash_usd=wash,
-            tilt_usd=tilt,
-            risk_usd=risk,
-            factor=named if factor >= 0 else "",
-            worth_usd=worth,
-            other=_OTHERS[other],
-            other_usd=other_usd,
-            at_least_usd=at_least,
-            limit_usd=limit,
-        )
-    return found
+    rows = map(Weighed._make, zip(*columns, strict=True))
+    return dict(zip(reasons.security_id.tolist(), rows, strict=True))
 
 
 def _left(proposal: Proposal) -> tuple[NameLeft, ...]:
