@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import date
+from time import monotonic, sleep
 
 import pytest
 
@@ -74,9 +75,20 @@ def test_a_claim_goes_with_its_connection(store, firm) -> None:
         assert claim_step(worker, run_id).step == 0
         assert claim_step(firm, run_id) is None
         assert not finish_run(firm, run_id)
+        backend = worker.connection().info.backend_pid
         worker.connection().close()
+    _wait_for_end(firm, backend)
     with firm.transaction():
         assert claim_step(firm, run_id).account_ids.tolist() == [1]
+
+
+def _wait_for_end(firm, backend: int) -> None:
+    """The server notices a moment later that a client has gone."""
+    until = monotonic() + 30.0
+    lives = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+    while firm.connection().execute(lives, [backend]).fetchone() is not None:
+        assert monotonic() < until
+        sleep(0.01)
 
 
 def test_a_step_cannot_be_finished_twice(firm) -> None:
