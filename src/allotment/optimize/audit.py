@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize.claims import is_barred, is_claimed
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.units import Floats
@@ -42,7 +43,7 @@ def audit_arrays(market: Market, problem: Problems, answer: Solutions, options: 
     tells every array.
     """
     assert problem.n_accounts == 1
-    name = np.repeat(np.arange(len(problem.held)), np.diff(problem.lots_from))
+    name = owners(problem.lots_from)
     sold, bought, weight = answer.sold, answer.bought, answer.weight
     out = np.bincount(name, sold, minlength=len(bought)).astype(np.float64)
     lost = np.bincount(name, sold * problem.lot_is_loss, minlength=len(bought)).astype(np.float64)

@@ -17,6 +17,7 @@ import numpy as np
 
 from allotment.errors import AllotmentError
 from allotment.optimize.certify import Certified, Trades, certify
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Market, Problems, SolveOptions, join
 from allotment.optimize.solution import Solutions
 from allotment.optimize.solve import solve_batch
@@ -126,7 +127,7 @@ def _refused(own: Solutions, n_joint: int, reply: Reply, found: str) -> Consider
 
 def _share(problems: Problems) -> Floats:
     """(A,) each account's share of the value of its problem; 1 where it stands alone."""
-    problem = np.repeat(np.arange(problems.n_joint), np.diff(problems.joint_from))
+    problem = owners(problems.joint_from)
     whole = np.bincount(problem, problems.value_usd, minlength=problems.n_joint)[problem]
     return np.divide(problems.value_usd, whole, out=np.ones(len(whole)), where=whole > 0)
 
@@ -155,12 +156,12 @@ def _sound(proposed: Proposed, problems: Problems) -> Proposed:
 
 def _chosen(problems: Problems, taken: Bools, theirs: Solutions, own: Solutions) -> Solutions:
     """Their columns where taken (J,), our own elsewhere."""
-    account = np.repeat(taken, np.diff(problems.joint_from))
-    name = np.repeat(account, np.diff(problems.names_from))
+    account = np.repeat(taken, n_under(problems.joint_from))
+    name = np.repeat(account, n_under(problems.names_from))
     masks = dict.fromkeys(_BY_NAME, name) | dict.fromkeys(
-        _BY_LOT, np.repeat(name, np.diff(problems.lots_from))
+        _BY_LOT, np.repeat(name, n_under(problems.lots_from))
     )
-    masks |= dict.fromkeys(_BY_ROW, np.repeat(account, np.diff(problems.rows_from)))
+    masks |= dict.fromkeys(_BY_ROW, np.repeat(account, n_under(problems.rows_from)))
     columns = {}
     for column in Solutions._fields:
         ours, its = getattr(own, column), getattr(theirs, column)

@@ -14,6 +14,7 @@ import numpy as np
 from allotment.compiled import hidden, kernel
 from allotment.optimize.hard_rules import broken_rules
 from allotment.optimize.load import load
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.settle import evaluate
 from allotment.optimize.solution import Solutions, Status, empty_solutions
@@ -100,7 +101,7 @@ def trades_of(solutions: Solutions) -> Trades:
 def _with_trades(problems: Problems, trades: Trades, own: Solutions, n_factors: int) -> Solutions:
     """Columns that hold the trades, where they are numbers, and nothing else yet."""
     made = empty_solutions(problems, n_factors)
-    name = np.repeat(np.arange(len(problems.held)), np.diff(problems.lots_from))
+    name = owners(problems.lots_from)
     made.sold[:] = np.where(_is_sound(trades.sold), trades.sold, 0.0)
     made.bought[:] = np.where(_is_sound(trades.bought), trades.bought, 0.0)
     weight = problems.held + made.bought - np.bincount(name, made.sold, minlength=len(made.bought))

@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from allotment.optimize.offsets import rows_under
+from allotment.optimize.offsets import n_under, owners, rows_under
 from allotment.optimize.problem import Problems
 from allotment.units import Bools, Floats, Index, Ints
 
 
 def name_of_claim(problems: Problems) -> Index:
     """(C,) position of each claim's name."""
-    n = len(problems.claims_from) - 1
-    return np.repeat(np.arange(n, dtype=np.int32), np.diff(problems.claims_from))
+    return owners(problems.claims_from).astype(np.int32)
 
 
 def is_claimed(problems: Problems) -> Bools:
     """(n,) True for names with an open claim: they are not sold and bought back."""
-    claimed: Bools = np.diff(problems.claims_from) > 0
+    claimed: Bools = n_under(problems.claims_from) > 0
     return claimed
 
 
@@ -71,7 +70,7 @@ def claims_of(problems: Problems, names: Ints | Index) -> dict[str, Any]:
 def without_claims(problems: Problems, freed: Bools) -> dict[str, Any]:
     """Columns of the claims of all names but those freed of them (n,)."""
     kept = ~freed[name_of_claim(problems)]
-    count = np.where(freed, 0, np.diff(problems.claims_from))
+    count = np.where(freed, 0, n_under(problems.claims_from))
     return {
         "claims_from": np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
         "claim_weight": problems.claim_weight[kept],

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Market, Problems, RowKind
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Bools, Floats, Index
@@ -83,8 +84,8 @@ def decision_of(market: Market, problems: Problems, solutions: Solutions, j: int
     lots = slice(int(problems.lots_from[names.start]), int(problems.lots_from[names.stop]))
     rows = slice(int(problems.rows_from[a.start]), int(problems.rows_from[a.stop]))
     problem = problems.problems(j, j + 1)
-    account = np.repeat(np.arange(problem.n_accounts, dtype=np.int32), np.diff(problem.names_from))
-    lot_name = np.repeat(np.arange(len(account), dtype=np.int32), np.diff(problem.lots_from))
+    account = owners(problem.names_from).astype(np.int32)
+    lot_name = owners(problem.lots_from).astype(np.int32)
     sold = solutions.sold[lots]
     share = problem.value_usd / problem.value_usd.sum()
     regime = _regime(problem, share, account[lot_name], sold)
@@ -136,16 +137,16 @@ def prices_at(market: Market, problem: Problems, theta: Floats, regime: int) -> 
         kind[:, RowKind.GAIN_SHORT] += problem.regime_short_rate[regime]
         kind[:, RowKind.GAIN_LONG] += problem.regime_long_rate[regime]
     kind[:, RowKind.LINEAR] = 0.0
-    entry_row = np.repeat(np.arange(len(row)), np.diff(problem.entries_from))
+    entry_row = owners(problem.entries_from)
     np.add.at(weight, entry_names(problem), problem.entry_coefficient * row[entry_row])
     return Prices(theta[len(theta) - n_accounts :], factor, cash, row, kind, weight)
 
 
 def entry_names(problem: Problems) -> Index:
     """The name of each entry of a linear row, as a position among all names of the batch."""
-    row_account = np.repeat(np.arange(problem.n_accounts), np.diff(problem.rows_from))
+    row_account = owners(problem.rows_from)
     first = problem.names_from[row_account]
-    return np.asarray(np.repeat(first, np.diff(problem.entries_from)) + problem.entry_name, np.int32)
+    return np.asarray(np.repeat(first, n_under(problem.entries_from)) + problem.entry_name, np.int32)
 
 
 def realised(problem: Problems, share: Floats, lot_account: Index, sold: Floats) -> Floats:

@@ -21,6 +21,7 @@ from allotment.optimize.certify import Trades
 from allotment.optimize.exact_costs import household_costs
 from allotment.optimize.exact_trades import PERCENT, declare_trades
 from allotment.optimize.exact_trades import Trades as TradeVariables
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.snap import snap
 from allotment.units import Floats
@@ -83,7 +84,7 @@ def solve_exact(
 def _read(scip: Any, problem: Problems, trades: TradeVariables) -> Exact:
     """The best trades found, freed of the solver's dust."""
     n, n_lots = len(problem.held), len(problem.lot_weight)
-    name_of_lot = np.repeat(np.arange(n), np.diff(problem.lots_from))
+    name_of_lot = owners(problem.lots_from)
     sells = np.array([scip.getVal(side) > 0.5 for side in trades.sells])
     buys = np.array([scip.getVal(side) > 0.5 for side in trades.buys])
     sold = np.array([scip.getVal(lot) for lot in trades.sold]).reshape(n_lots) / PERCENT

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize.claims import is_barred, is_claimed
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems
 from allotment.units import Bools, Floats, Index
 
@@ -41,8 +42,8 @@ class Trades(NamedTuple):
 def declare_trades(scip: Any, market: Market, problem: Problems) -> Trades:
     """Variables and hard rules, name limits apart."""
     n = len(problem.held)
-    account_of_name = np.repeat(np.arange(problem.n_accounts), np.diff(problem.names_from)).astype(np.int32)
-    name_of_lot = np.repeat(np.arange(n), np.diff(problem.lots_from)).astype(np.int32)
+    account_of_name = owners(problem.names_from).astype(np.int32)
+    name_of_lot = owners(problem.lots_from).astype(np.int32)
     usable = usable_lots(problem, account_of_name, name_of_lot)
     room = np.maximum(0.0, problem.weight_max - problem.held)
     sellable = np.bincount(name_of_lot, problem.lot_weight * usable, minlength=n)

@@ -23,9 +23,10 @@ def excerpt(decision: Decision, parts: Sequence[tuple[Prices, Index]]) -> tuple[
     p = decision.problem
     name = np.concatenate([names for _, names in parts])
     part = np.repeat(np.arange(len(parts)), [len(names) for _, names in parts])
-    starts = np.flatnonzero(np.diff(decision.account[name]) | np.diff(part)) + 1
+    account = decision.account[name]
+    starts = np.flatnonzero((account[1:] != account[:-1]) | (part[1:] != part[:-1])) + 1
     first = np.concatenate([[0], starts])
-    account, of_part = decision.account[name[first]], part[first]
+    account, of_part = account[first], part[first]
     lots_from, lots = rows_under(p.lots_from, name)
     columns: dict[str, Any] = {column: getattr(p, column)[account] for column in ACCOUNT_COLUMNS}
     columns |= {column: getattr(p, column)[name] for column in NAME_COLUMNS}

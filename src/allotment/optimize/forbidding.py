@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from allotment.optimize.certify import Trades, certify
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.reference import Side, solve_reference
 from allotment.optimize.snap import snap
@@ -28,7 +29,7 @@ def forbid_and_resolve(market: Market, problem: Problems, options: SolveOptions)
     """Its trades of a batch of one account without charges, smallest trade or counts, in whole steps."""
     every = np.full(len(problem.held), Side.BOTH, np.int8)
     first = solve_reference(market, problem, every, options, tolerance=_TOLERANCE)
-    name_of_lot = np.repeat(np.arange(len(every)), np.diff(problem.lots_from))
+    name_of_lot = owners(problem.lots_from)
     lost = np.bincount(name_of_lot, first.sold * problem.lot_is_loss, minlength=len(every))
     sides = np.where(lost > _DUST, Side.SELL, Side.BUY).astype(np.int8)
     second = solve_reference(market, problem, sides, options, tolerance=_TOLERANCE)

@@ -27,6 +27,7 @@ import numpy as np
 
 from allotment.errors import UsageError
 from allotment.optimize.hierarchy import HIERARCHY
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Problems, RowKind
 from allotment.units import Floats
 
@@ -83,7 +84,7 @@ def with_purpose(problems: Problems, purpose: Purpose) -> Problems:
 
 def with_row(problems: Problems, kind: RowKind, lower: float, upper: float, price: float) -> Problems:
     """One more row without entries for each account that has some value; lower and upper in dollars."""
-    n_rows = np.diff(problems.rows_from)
+    n_rows = n_under(problems.rows_from)
     at = problems.rows_from[1:]
     per_usd = _per_usd(problems)
     columns = {
@@ -93,7 +94,7 @@ def with_row(problems: Problems, kind: RowKind, lower: float, upper: float, pric
         "row_upper": np.where(math.isfinite(upper), upper * per_usd, upper),
         "row_price": np.full(len(at), price),
     }
-    sizes = np.insert(np.diff(problems.entries_from), at, 0)
+    sizes = np.insert(n_under(problems.entries_from), at, 0)
     return problems._replace(
         rows_from=np.concatenate([[0], np.cumsum(n_rows + 1)]).astype(np.int64),
         entries_from=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
@@ -148,9 +149,9 @@ def _raise_cash(problems: Problems, purpose: Purpose) -> Problems:
     bounds that count against it."""
     wanted = purpose.amount_usd * _per_usd(problems)
     leaves = np.minimum(wanted, 1.0)
-    of_benchmark = problems.benchmark * np.repeat(leaves, np.diff(problems.names_from))
-    row = np.repeat(np.arange(len(problems.row_kind)), np.diff(problems.entries_from))
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.rows_from))[row]
+    of_benchmark = problems.benchmark * np.repeat(leaves, n_under(problems.names_from))
+    row = owners(problems.entries_from)
+    account = owners(problems.rows_from)[row]
     name = problems.names_from[account] + problems.entry_name
     shift = np.bincount(row, problems.entry_coefficient * of_benchmark[name], len(problems.row_kind))
     return problems._replace(
@@ -190,8 +191,8 @@ def _liquidate(problems: Problems, _: Purpose) -> Problems:
 
 def _stuck(problems: Problems) -> Floats:
     """Weight of each name that no sale can take away, (n,): what is left of it is no broken limit."""
-    name = np.repeat(np.arange(len(problems.held)), np.diff(problems.lots_from))
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.names_from))
+    name = owners(problems.lots_from)
+    account = owners(problems.names_from)
     is_barred = (problems.young > 0.0) & np.isinf(problems.young_cost)
     may_leave = problems.lot_sellable & problems.may_sell[name] & ~(problems.lot_is_loss & is_barred[name])
     # Where lots leave in order, one that stays keeps those behind it.

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize.core_only import search_again
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Market, Problems, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.optimize.solve import solve_batch, workspace_for
@@ -76,7 +77,7 @@ def core_matrices(market: Market, core: Problems) -> Core:
     assert core.cash_min[0] == core.cash_max[0]
     assert len(core.row_kind) == 0
     moves = core.may_buy | core.may_sell
-    n_lots_of = np.diff(core.lots_from)
+    n_lots_of = n_under(core.lots_from)
     of_lot = np.repeat(np.arange(len(moves)), n_lots_of)
     lots = np.flatnonzero(core.may_sell[of_lot])
     place = np.cumsum(moves) - 1
@@ -225,7 +226,7 @@ def _by_cvxpy(clock: Clock, core: Core) -> tuple[float, float]:
     p, market = core.problem, core.market
     started = clock()
     n, n_lots = len(p.held), len(p.lot_weight)
-    name = np.repeat(np.arange(n), np.diff(p.lots_from))
+    name = owners(p.lots_from)
     by_name = sparse.csr_matrix((np.ones(n_lots), (name, np.arange(n_lots))), (n, n_lots))
     loadings, variance = market.loadings[p.asset_ix], market.specific_variance[p.asset_ix]
     sold, bought = cp.Variable(n_lots), cp.Variable(n)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Market, Problems, SolveOptions, join
 from allotment.optimize.solution import Solutions, Status
 from allotment.optimize.solve import solve_batch
@@ -182,7 +183,7 @@ def _without(p: Problems, one: Preference) -> Problems:
         case Wish.NO_SALE:
             return p._replace(may_sell=p.may_sell | names)
         case Wish.LOCKED_LOTS:
-            return p._replace(lot_sellable=p.lot_sellable | np.repeat(names, np.diff(p.lots_from)))
+            return p._replace(lot_sellable=p.lot_sellable | np.repeat(names, n_under(p.lots_from)))
         case Wish.CASH_BAND:
             return p._replace(cash_min=np.minimum(p.cash_min, 0.0), cash_max=np.maximum(p.cash_max, 1.0))
         case Wish.TRACKING_LIMIT:
@@ -221,10 +222,10 @@ def _present(
 ) -> Floats:
     """The terms of the answer as it stands, in the problem without the wish."""
     terms = _terms(p, s, slice(0, p.n_accounts), share)
-    account = np.repeat(np.arange(p.n_accounts), np.diff(p.names_from))
+    account = owners(p.names_from)
     of_name = share[account]
     terms[3] = -float(of_name @ (changed.utility * s.weight))
-    row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    row_account = owners(p.rows_from)
     row_share = np.where(p.row_joint, 1.0, share[row_account])
     lifted_rows = (p.row_price - changed.row_price) * np.abs(s.row_relaxation)
     before, after = (_outside(each, s.weight) for each in (p, changed))

@@ -39,6 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from allotment.optimize.hierarchy import HIERARCHY
+from allotment.optimize.offsets import n_under
 from allotment.units import Bools, Codes, Floats, Index, Ints
 
 
@@ -245,8 +246,9 @@ def make_problems(**columns: Any) -> Problems:
         "regime_lower": np.zeros((0, 3)),
         "regime_upper": np.zeros((0, 3)),
     }
-    for column, size in sizes.items():
-        neutral.setdefault(column, np.full(size, _NEUTRAL.get(column, 0), _TYPES.get(column, np.float64)))
+    for column in sizes.keys() - columns.keys() - neutral.keys():
+        kind = _TYPES.get(column, np.float64)
+        neutral[column] = np.full(sizes[column], _NEUTRAL.get(column, 0), kind)
     n_joint = len(columns.get("joint_from", neutral["joint_from"])) - 1
     neutral["regimes_from"] = np.zeros(n_joint + 1, np.int64)
     return Problems(**(neutral | columns))
@@ -289,8 +291,8 @@ def check_shapes(market: Market, problems: Problems) -> None:
         column = getattr(problems, offsets)
         assert column[0] == 0, offsets
         assert column[-1] == end, offsets
-        assert (np.diff(column) >= 0).all(), offsets
-    assert (np.diff(problems.joint_from) >= 1).all()
+        assert (n_under(column) >= 0).all(), offsets
+    assert (n_under(problems.joint_from) >= 1).all()
     assert len(problems.regimes_from) == len(problems.joint_from)
     assert len(problems.rows_from) == len(problems.names_from)
     assert len(problems.claims_from) == len(problems.lots_from)
@@ -314,7 +316,7 @@ def check_shapes(market: Market, problems: Problems) -> None:
         assert 0 <= problems.asset_ix.min() <= problems.asset_ix.max() < n_assets
     linear = problems.row_kind == RowKind.LINEAR
     assert not (linear & problems.row_joint).any()
-    assert (linear | (np.diff(problems.entries_from) == 0)).all()
+    assert (linear | (n_under(problems.entries_from) == 0)).all()
 
 
 _NEUTRAL: dict[str, float | bool] = {

@@ -15,6 +15,7 @@ import numpy as np
 from allotment.optimize.backend import Proposed
 from allotment.optimize.certify import Trades
 from allotment.optimize.claims import dearest, is_barred
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.snap import snap
 from allotment.optimize.solution import Solutions
@@ -68,7 +69,7 @@ def solve_reference(
     assert problem.n_accounts == 1
     options = SolveOptions() if options is None else options
     n, n_lots = len(problem.held), len(problem.lot_weight)
-    name_of_lot = np.repeat(np.arange(n), np.diff(problem.lots_from))
+    name_of_lot = owners(problem.lots_from)
     by_name = np.zeros((n, n_lots))
     by_name[name_of_lot, np.arange(n_lots)] = 1.0
     least, ticket = float(problem.trade_min[0]), float(problem.ticket_charge[0])

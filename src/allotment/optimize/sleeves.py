@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from allotment.optimize.claims import claims_of
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import LOT_COLUMNS, NAME_COLUMNS, Market, Problems, join
 from allotment.units import Bools, Floats, Index
 
@@ -47,7 +48,7 @@ class Settled(NamedTuple):
 
 def name_of_lot(problem: Problems) -> Index:
     """(L,) position of each lot's name."""
-    return np.repeat(np.arange(len(problem.held), dtype=np.int32), np.diff(problem.lots_from))
+    return owners(problem.lots_from).astype(np.int32)
 
 
 def held_by_sleeve(problem: Problems, sleeves: Sleeves, weight: Floats) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from allotment.optimize.certify import Trades
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Problems
 from allotment.units import Floats
 
@@ -21,7 +22,7 @@ def snap(problems: Problems, trades: Trades) -> Trades:
     sold = np.where(trades.sold < _DUST, 0.0, np.minimum(trades.sold, problems.lot_weight))
     sold = np.where(problems.lot_weight - sold < _DUST, problems.lot_weight * (sold > 0.0), sold)
     bought = np.where(trades.bought < _DUST, 0.0, trades.bought)
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.names_from))
+    account = owners(problems.names_from)
     for i in np.flatnonzero(np.add.reduceat(np.append(sold, 0.0), problems.lots_from[:-1]) > 0.0).tolist():
         lots = slice(int(problems.lots_from[i]), int(problems.lots_from[i + 1]))
         _snap_sale(sold[lots], problems.lot_weight[lots], float(problems.held[i]), float(problems.step[i]))

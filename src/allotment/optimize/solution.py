@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.offsets import n_under
 from allotment.optimize.problem import Problems
 from allotment.units import Bools, Codes, Floats, Index, Ints
 
@@ -110,12 +111,12 @@ def empty_solutions(problems: Problems, n_factors: int) -> Solutions:
     sizes = {"weight": len(problems.asset_ix), "bought": len(problems.asset_ix)}
     sizes |= {"sold": len(problems.lot_weight)}
     sizes |= dict.fromkeys(("row_value", "row_relaxation", "row_multiplier"), n_rows)
-    n_regimes = np.diff(problems.regimes_from)
+    n_regimes = n_under(problems.regimes_from)
     cases_from = np.concatenate([[0], np.cumsum(np.maximum(n_regimes, 1))]).astype(np.int64)
-    n_accounts = np.diff(problems.joint_from)
+    n_accounts = n_under(problems.joint_from)
     rows = problems.rows_from[problems.joint_from]
-    size = n_accounts * (n_factors + 2) + np.diff(rows) + np.where(n_regimes > 0, 3, 0)
-    of_case = np.repeat(size, np.diff(cases_from))
+    size = n_accounts * (n_factors + 2) + n_under(rows) + np.where(n_regimes > 0, 3, 0)
+    of_case = np.repeat(size, n_under(cases_from))
     known = {"cases_from": cases_from, "theta_from": np.concatenate([[0], np.cumsum(of_case)])}
     sizes |= {"case_bound": int(cases_from[-1]), "theta": int(known["theta_from"][-1])}
     types: dict[str, type[np.generic]] = {

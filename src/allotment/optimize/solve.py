@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from allotment.optimize.account import solve_problems
+from allotment.optimize.offsets import n_under
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions, check_shapes
 from allotment.optimize.solution import Solutions, empty_solutions
 from allotment.optimize.workspace import Sizes, Workspace, make_workspace
@@ -65,9 +66,9 @@ def solve_one(
 
 def _n_multipliers(market: Market, problems: Problems) -> Ints:
     """Per problem, the κ of each account not counted; see `Solutions.theta`."""
-    rows = np.diff(problems.rows_from[problems.joint_from])
-    regimes = np.where(np.diff(problems.regimes_from) > 0, 3, 0)
-    n: Ints = np.diff(problems.joint_from) * (market.loadings.shape[1] + 1) + rows + regimes
+    rows = n_under(problems.rows_from[problems.joint_from])
+    regimes = np.where(n_under(problems.regimes_from) > 0, 3, 0)
+    n: Ints = n_under(problems.joint_from) * (market.loadings.shape[1] + 1) + rows + regimes
     return n
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from allotment.optimize.claims import wash_cost
 from allotment.optimize.decision import Decision, entry_names, excess, realised, regime_of, year_tax
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import RowKind, SolveOptions
 from allotment.units import Floats
 
@@ -169,9 +170,9 @@ def rows_at_hold(d: Decision) -> Floats:
 def row_values(d: Decision, weight: Floats, counts: Floats) -> Floats:
     """What each row sums to (R,) at these weights and counts per account and kind (A, N_KINDS)."""
     p = d.problem
-    row = np.repeat(np.arange(len(p.row_kind)), np.diff(p.entries_from))
+    row = owners(p.entries_from)
     linear = np.bincount(row, p.entry_coefficient * weight[entry_names(p)], minlength=len(p.row_kind))
-    account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    account = owners(p.rows_from)
     own = counts[account, p.row_kind]
     together = (d.share[:, None] * counts).sum(axis=0)[p.row_kind]
     return np.where(p.row_kind == RowKind.LINEAR, linear, np.where(p.row_joint, together, own))

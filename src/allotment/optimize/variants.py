@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from allotment.optimize.claims import without_claims
+from allotment.optimize.offsets import n_under, owners
 from allotment.optimize.problem import Problems, RowKind, join
 from allotment.optimize.tangled import with_year
 
@@ -17,8 +18,8 @@ def households_of_four(problems: Problems) -> Problems:
     """Each four accounts are one household: two taxable ones, the spouse's, and an IRA."""
     assert problems.n_accounts % 4 == 0
     n_joint = problems.n_accounts // 4
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.names_from))
-    of_lot = np.repeat(account, np.diff(problems.lots_from))
+    account = owners(problems.names_from)
+    of_lot = np.repeat(account, n_under(problems.lots_from))
     is_ira = of_lot % 4 == 3
     return problems._replace(
         joint_from=np.arange(n_joint + 1, dtype=np.int64) * 4,
@@ -102,7 +103,7 @@ def netted(problems: Problems) -> Problems:
 def _largest(problems: Problems, n_held: int) -> Problems:
     """Accounts that hold only their largest names, in the same proportions."""
     held, lot_weight = problems.held.copy(), problems.lot_weight.copy()
-    name_of_lot = np.repeat(np.arange(len(held)), np.diff(problems.lots_from))
+    name_of_lot = owners(problems.lots_from)
     for a in range(problems.n_accounts):
         mine = np.arange(problems.names_from[a], problems.names_from[a + 1])
         dropped = mine[np.argsort(held[mine], kind="stable")[:-n_held]]

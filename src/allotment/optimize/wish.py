@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Problems, RowKind, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.units import Floats
@@ -59,7 +60,7 @@ def wishes_of(problem: Problems) -> tuple[Wish, ...]:
 
     Rows that cost nothing to break are none.
     """
-    name_of_lot = np.repeat(np.arange(len(problem.held)), np.diff(problem.lots_from))
+    name_of_lot = owners(problem.lots_from)
     kept_lots = np.unique(name_of_lot[~problem.lot_sellable & (problem.lot_weight > 0.0)])
     has_price = problem.row_price > 0.0
     places = {
@@ -111,7 +112,7 @@ def lifted(problem: Problems, wishes: Iterable[Wish]) -> Problems:
         np.concatenate([at[WishKind.ROW_MAX], np.flatnonzero(problem.row_upper == np.inf)]),
     )
     ends = {kind: np.setdiff1d(at[kind], no_row) for kind in (WishKind.ROW_MIN, WishKind.ROW_MAX)}
-    name_of_lot = np.repeat(np.arange(len(problem.held)), np.diff(problem.lots_from))
+    name_of_lot = owners(problem.lots_from)
     columns = {
         "may_buy": (at[WishKind.NO_BUY], True),
         "may_sell": (at[WishKind.NO_SELL], True),

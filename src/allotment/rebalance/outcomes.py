@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import Problems
 from allotment.optimize.solution import Solutions, Status
 from allotment.units import Bools, Floats
@@ -31,10 +32,10 @@ def each_alone(problems: Problems, answers: Solutions) -> Solutions:
 
 def _relaxes(problems: Problems, answers: Solutions) -> Bools:
     own = (answers.cash_relaxation != 0.0) | (answers.limit_relaxation > 0.0) | (answers.te_relaxation > 0.0)
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.rows_from))
+    account = owners(problems.rows_from)
     over = np.abs(answers.row_relaxation) > _ROW_EXCESS_MIN
     mine = np.bincount(account[over & ~problems.row_joint], minlength=problems.n_accounts) > 0
-    problem = np.repeat(np.arange(problems.n_joint), np.diff(problems.joint_from))
+    problem = owners(problems.joint_from)
     shared = np.bincount(problem[account[over & problems.row_joint]], minlength=problems.n_joint) > 0
     relaxed: Bools = own | mine | shared[problem]
     return relaxed
@@ -45,6 +46,6 @@ def _hold_relaxation(problems: Problems, answers: Solutions) -> Floats:
 
     The year's tax is counted from holding, so that it is nothing there.
     """
-    account = np.repeat(np.arange(problems.n_accounts), np.diff(problems.names_from))
+    account = owners(problems.names_from)
     utility = np.bincount(account, weights=problems.utility * problems.held, minlength=problems.n_accounts)
     return answers.hold_objective - answers.hold_risk + utility

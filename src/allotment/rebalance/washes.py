@@ -23,7 +23,7 @@ import numpy as np
 from allotment.book.household import AccountKind, Taxpayer
 from allotment.ledger.expected import ComingPurchases
 from allotment.optimize.claims import one_claim
-from allotment.optimize.offsets import rows_under
+from allotment.optimize.offsets import n_under, owners, rows_under
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.tax.identical import IdenticalGroups, in_shares, in_units
 from allotment.tax.pretrade import WINDOW_DAYS, WashState
@@ -70,12 +70,12 @@ class GroupWashes:
     @property
     def claim_group(self) -> Ints:
         """(n_claims,) whose claim it is."""
-        return np.repeat(np.arange(len(self.young_nano)), np.diff(self.claims_from))
+        return owners(self.claims_from)
 
     @property
     def is_claimed(self) -> Bools:
         """(n_groups,) True where a purchase washes a loss of the last 30 days."""
-        claimed: Bools = np.diff(self.claims_from) > 0
+        claimed: Bools = n_under(self.claims_from) > 0
         return claimed
 
     @classmethod
@@ -150,7 +150,7 @@ class GroupWashes:
         at = np.searchsorted(groups.security_ids, market.security_ids[rows])
         group = groups.group_ix[at]
         claims_from, claims = rows_under(self.claims_from, group)
-        of = np.repeat(np.arange(len(group)), np.diff(claims_from))
+        of = owners(claims_from)
 
         def by_old(nano: Ints, which: Ints | slice) -> Ints:
             return in_units(in_shares(nano, groups, at[which]), market.groups, rows[which])
@@ -222,7 +222,7 @@ def name_washes(
         return wash_price(loss, rate, then, policy.later_years, policy.discount, permanent.astype(np.int8))
 
     claims_from, claims = rows_under(washes.claims_from, group)
-    of = np.repeat(np.arange(n), np.diff(claims_from))
+    of = owners(claims_from)
     exposed = in_shares(washes.claim_nano[claims], market.groups, rows[of]) * per_share[of]
     loss_share = usd(washes.claim_loss_cents[claims]) / max(total_usd, 0.01)
     loss_share = np.divide(loss_share, exposed, out=np.zeros(len(of)), where=exposed > 0.0)

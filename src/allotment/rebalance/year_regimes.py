@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from allotment.book.household import Taxpayer
+from allotment.optimize.offsets import n_under
 from allotment.optimize.problem import Problems
 from allotment.tax.year import YearProfile
 from allotment.units import CENTS_PER_USD, Floats
@@ -118,7 +119,7 @@ def realised(problem: Problems, sold: Floats) -> tuple[float, float]:
 
 def with_regimes(problem: Problems, regimes: YearRegimes, basis_value: Floats) -> Problems:
     """One problem taxed by its year. basis_value: by account; a lot keeps what its basis is worth."""
-    worth = np.repeat(np.repeat(basis_value, np.diff(problem.names_from)), np.diff(problem.lots_from))
+    worth = np.repeat(np.repeat(basis_value, n_under(problem.names_from)), n_under(problem.lots_from))
     return problem._replace(
         lot_tax=-worth * problem.lot_gain,
         regimes_from=np.array([0, len(regimes.constant)], np.int64),
@@ -144,4 +145,4 @@ def _gains(problem: Problems, sold: Floats) -> Floats:
 def _share_of_lots(problem: Problems) -> Floats:
     """The part that each lot's account has in the value of all."""
     share = problem.value_usd / problem.value_usd.sum()
-    return np.repeat(np.repeat(share, np.diff(problem.names_from)), np.diff(problem.lots_from))
+    return np.repeat(np.repeat(share, n_under(problem.names_from)), n_under(problem.lots_from))
