@@ -16,10 +16,11 @@ import numpy as np
 from allotment.optimize.decision import Decision, prices_at
 from allotment.optimize.excerpt import excerpt
 from allotment.optimize.moves import EITHER_WAY, NO_LOSS_SALE, NO_PURCHASE, Moves, best_moves
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import RowKind, SolveOptions
 from allotment.optimize.solution import Solutions
 from allotment.optimize.terms import NameTerms
-from allotment.units import Bools, Codes, Floats, Index
+from allotment.units import Bools, Codes, Floats, Index, Ints
 
 _SAME = 1e-12
 
@@ -110,10 +111,10 @@ def row_pushes(decision: Decision, i: int, move: float, counted: Floats) -> Floa
     p, a = decision.problem, int(decision.account[i])
     if not len(p.row_kind):
         return np.zeros(0)
-    row_account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    row_account = owners(p.rows_from)
     mine = (row_account == a) | p.row_joint
     measured = np.where(mine & (p.row_kind != RowKind.LINEAR), counted[p.row_kind], 0.0)
-    entry_row = np.repeat(np.arange(len(p.row_kind)), np.diff(p.entries_from))
+    entry_row = owners(p.entries_from)
     here = (p.entry_name == i - int(p.names_from[a])) & (row_account[entry_row] == a)
     np.add.at(measured, entry_row[here], p.entry_coefficient[here] * move)
     return np.asarray(measured * decision.prices.row)
@@ -128,11 +129,13 @@ def alternatives_of(
     own = own_terms(terms)
     pushed = pushes.factors.sum(axis=1) + pushes.specific + pushes.cash + pushes.row + pushes.year
     hold = -(own + pushed)
-    moves = best_moves(d.market, d.problem, d.prices, options, closed_sides(d))
+    found = is_traded | _is_paired(d)
+    moves = best_moves(d.market, d.problem, d.prices, options, barred=closed_sides(d), asked=found)
     sells = d.sold_of_name >= d.bought
     other = np.where(sells, moves.buy, moves.sell)
     # A cost is comparable within a name: from the trade to holding, from holding to the other side.
-    other_side = np.where(np.isfinite(other), hold + other - moves.hold, np.nan)
+    other_side = np.full(len(hold), np.nan)
+    np.subtract(hold + other, moves.hold, out=other_side, where=is_traded & np.isfinite(other))
     ways = np.stack([hold, fewer_lots(d), other_side])
     ways[:, ~is_traded] = np.nan
     known = np.where(np.isnan(ways), np.inf, ways)
@@ -205,60 +208,52 @@ def fewer_lots(decision: Decision) -> Floats:
 
 def _at_least(d: Decision, solutions: Solutions, j: int, options: SolveOptions, here: Moves) -> Floats:
     """Bound on the true extra cost of a plan without each name's trade (n,), NaN where it has none;
-    `here`: the moves in the case that the answer lies in."""
+    `here`: the moves in the case that the answer lies in, of traded names and those with others like them."""
     first = int(solutions.cases_from[j])
     bounds = solutions.case_bound[first : int(solutions.cases_from[j + 1])]
-    own, is_traded = max(d.regime, 0), d.traded > 0.0
-    least = bounds[own] + _rise(d, here)
-    paired = _is_paired(d)
-    alone = []
+    own, is_traded, paired = max(d.regime, 0), d.traded > 0.0, _is_paired(d)
+    here_at = np.flatnonzero(is_traded | paired).astype(np.int32)
+    moves = Moves(*(column[here_at] for column in here))
+    least = np.full(len(is_traded), np.nan)
+    least[here_at] = bounds[own] + _rise(d, moves, here_at, np.zeros(len(here_at), np.int64))
+    others, parts = [], []
     for number in range(len(bounds)):
         # A side closed never lowers the dual function: another case says something new only of names
         # whose bound is above its own.
-        names = np.flatnonzero(is_traded & (least > bounds[number])).astype(np.int32)
-        if number == own or not len(names):
+        asked = is_traded & (least > bounds[number])
+        if number == own or not asked.any():
             continue
         theta = solutions.theta[slice(*solutions.theta_from[first + number : first + number + 2].tolist())]
-        prices = prices_at(d.market, d.problem, theta, number)
-        if paired[names].any():
-            rise = _rise(d, best_moves(d.market, d.problem, prices, options))[names]
-            least[names] = np.minimum(least[names], bounds[number] + rise)
-        else:
-            alone.append((number, prices, names))
-    if alone:
-        moves = best_moves(d.market, *excerpt(d, [(prices, names) for _, prices, names in alone]), options)
-        asked = np.concatenate([names for _, _, names in alone])
-        bound = np.concatenate([np.full(len(names), bounds[number]) for number, _, names in alone])
-        np.minimum.at(least, asked, bound + _rise_alone(d, moves, asked))
+        together = asked | paired if asked[paired].any() else asked
+        others.append(number)
+        parts.append(
+            (prices_at(d.market, d.problem, theta, number), np.flatnonzero(together).astype(np.int32))
+        )
+    if others:
+        name = np.concatenate([names for _, names in parts])
+        part = np.repeat(np.arange(len(parts)), [len(names) for _, names in parts])
+        moves = best_moves(d.market, *excerpt(d, parts), options)
+        np.minimum.at(least, name, bounds[others][part] + _rise(d, moves, name, part))
     return np.where(is_traded, (least - float(bounds.min()) - d.gap) / d.share[d.account], np.nan)
 
 
-def _rise_alone(d: Decision, m: Moves, name: Index) -> Floats:
+def _rise(d: Decision, m: Moves, name: Index, part: Ints) -> Floats:
     """By how much the dual function rises when the side of each of these names is closed, in all
-    accounts' value; m: of these names. Nothing else of a name's group trades."""
-    sells = (d.sold_of_name >= d.bought)[name]
-    closed = np.minimum(
-        np.where(sells, m.quiet_unsold, m.quiet_unbought), np.where(sells, m.keen_unsold, m.keen_unbought)
-    )
-    return np.asarray(d.share[d.account[name]] * (closed - np.minimum(m.quiet, m.keen)))
-
-
-def _rise(d: Decision, m: Moves) -> Floats:
-    """The same for every name (n,), whose group chooses a side together."""
-    share, sells = d.share[d.account], d.sold_of_name >= d.bought
-    rise = _rise_alone(d, m, np.arange(len(share), dtype=np.int32))
-    paired = np.flatnonzero(_is_paired(d))
-    group = d.market.group_ix[d.problem.asset_ix[paired]]
-    part = share[paired]
-    quiet_closed = np.where(sells, m.quiet_unsold, m.quiet_unbought)[paired]
-    keen_closed = np.where(sells, m.keen_unsold, m.keen_unbought)[paired]
-    quiet = np.bincount(group, part * m.quiet[paired], minlength=1)[group]
-    keen = np.bincount(group, part * m.keen[paired], minlength=1)[group]
-    closed = np.minimum(
-        quiet + part * (quiet_closed - m.quiet[paired]), keen + part * (keen_closed - m.keen[paired])
-    )
-    rise[paired] = closed - np.minimum(quiet, keen)
-    return rise
+    accounts' value. m: of these names, in the numbered case that `part` says; a group, whose names
+    choose a side together, is there whole or not at all."""
+    share, sells = d.share[d.account[name]], (d.sold_of_name >= d.bought)[name]
+    quiet, keen = share * m.quiet, share * m.keen
+    quiet_closed = share * np.where(sells, m.quiet_unsold, m.quiet_unbought)
+    keen_closed = share * np.where(sells, m.keen_unsold, m.keen_unbought)
+    paired = np.flatnonzero(_is_paired(d)[name])
+    if len(paired):
+        group = d.market.group_ix[d.problem.asset_ix[name[paired]]]
+        group = group + part[paired] * (int(group.max()) + 1)
+        for side, closed in ((quiet, quiet_closed), (keen, keen_closed)):
+            whole = np.bincount(group, side[paired])[group]
+            closed[paired] = whole + (closed[paired] - side[paired])
+            side[paired] = whole
+    return np.asarray(np.minimum(quiet_closed, keen_closed) - np.minimum(quiet, keen))
 
 
 def _is_paired(d: Decision) -> Bools:
@@ -270,7 +265,7 @@ def _is_paired(d: Decision) -> Bools:
 def _row_kinds(d: Decision) -> Floats:
     """What the rows of other kinds than linear charge per unit they count (A, N_KINDS)."""
     p = d.problem
-    account = np.repeat(np.arange(p.n_accounts), np.diff(p.rows_from))
+    account = owners(p.rows_from)
     kinds = np.zeros((p.n_accounts, len(RowKind)))
     own = np.flatnonzero(~p.row_joint & (p.row_kind != RowKind.LINEAR))
     np.add.at(kinds, (account[own], p.row_kind[own]), d.prices.row[own])

@@ -22,7 +22,7 @@ from allotment.optimize.pieces import BUY, DUST, SELL
 from allotment.optimize.problem import Market, Problems, RowKind, SolveOptions
 from allotment.optimize.solve import workspace_for
 from allotment.optimize.workspace import Curves, Names, Shape, Workspace
-from allotment.units import Codes, Floats
+from allotment.units import Bools, Codes, Floats
 
 EITHER_WAY, NO_LOSS_SALE, NO_PURCHASE = -1, SELL, BUY  # what a name's group rules out
 
@@ -50,29 +50,31 @@ class Moves(NamedTuple):
 
 
 def best_moves(
-    market: Market, problem: Problems, prices: Prices, options: SolveOptions, barred: Codes | None = None
+    market: Market,
+    problem: Problems,
+    prices: Prices,
+    options: SolveOptions,
+    *,
+    barred: Codes | None = None,
+    asked: Bools | None = None,
 ) -> Moves:
-    """The best moves of every name at these prices, through which alone it hears of rows and the year.
+    """The best moves of names at these prices, through which alone they hear of rows and the year.
 
     barred: EITHER_WAY, NO_LOSS_SALE or NO_PURCHASE for the sides of each name (n,), the first without.
+    asked: whose moves are found, (n,); those of all names without.
     """
-    n, n_accounts = len(problem.held), problem.n_accounts
-    kinds = np.flatnonzero(prices.kind.any(axis=0)).astype(np.int8)
-    alone = _with_rows_of(problem, kinds)
-    joint = np.repeat(np.arange(problem.n_joint), np.diff(problem.joint_from))
-    share = problem.value_usd / np.bincount(joint, problem.value_usd)[joint]
-    of_name = np.repeat(share, np.diff(problem.names_from))
-    theta = np.zeros((n_accounts, market.loadings.shape[1] + 1 + len(kinds)))
-    theta[:, theta.shape[1] - len(kinds) :] = share[:, None] * prices.kind[:, kinds]
-    moves = Moves(*(np.full(n, np.inf) for _ in Moves._fields))
+    n = len(problem.held)
+    moves = Moves(*np.full((len(Moves._fields), n), np.inf))
     if n == 0:
         return moves
+    kinds = np.flatnonzero(prices.kind.any(axis=0)).astype(np.int8)
+    alone = _with_rows_of(problem, kinds)
     work = workspace_for(market, alone, np.arange(problem.n_joint))
     closed = np.full(n, EITHER_WAY, np.int8) if barred is None else barred
-    risk, weight = share * prices.risk, of_name * prices.weight
-    _price_moves(market, alone, work, options, risk, theta, weight, closed, moves)
-    weights = ("sell_weight", "buy_weight")
-    return Moves(*(x if f in weights else x / of_name for f, x in zip(Moves._fields, moves, strict=True)))
+    kind = np.ascontiguousarray(prices.kind[:, kinds])
+    found = np.ones(n, np.bool_) if asked is None else asked
+    _price_moves(market, alone, work, options, prices.risk, kind, prices.weight, closed, found, moves)
+    return moves
 
 
 def _with_rows_of(problem: Problems, kinds: Codes) -> Problems:
@@ -100,47 +102,55 @@ def _price_moves(
     work: Workspace,
     options: SolveOptions,
     risk: Floats,
-    theta: Floats,
+    kind: Floats,
     price: Floats,
     barred: Codes,
+    asked: Bools,
     moves: Moves,
 ) -> None:
-    """Everything here counts in fractions of the value of all accounts of a problem."""
+    """Prices of risk (A,), of kinds (A, kinds) and of weight (n,), and the moves, count in fractions of the
+    account's value; everything at work in fractions of all accounts of a problem."""
+    theta, n_kinds = work.multipliers.theta, kind.shape[1]
+    width = market.loadings.shape[1] + 1 + n_kinds
     for j in range(len(problem.joint_from) - 1):
         first = problem.joint_from[j]
         shape = load(market, problem, work, options, j)
+        theta[:] = 0.0
         for a in range(shape.n_accounts):
-            work.accounts.risk_price[a] = risk[first + a]
-            for r in range(theta.shape[1]):
-                work.multipliers.theta[a * theta.shape[1] + r] = theta[first + a, r]
+            part = work.accounts.share[a]
+            work.accounts.risk_price[a] = part * risk[first + a]
+            for x in range(n_kinds):
+                theta[(a + 1) * width - n_kinds + x] = part * kind[first + a, x]
         price_risk(shape, work.accounts, work.names, work.multipliers)
         rebuild(shape, work)
-        price_kinds(shape, work, work.multipliers.theta)
-        _problem_moves(shape, work, problem.names_from[first], price, barred, moves)
+        price_kinds(shape, work, theta)
+        _problem_moves(shape, work, problem.names_from[first], price, barred, asked, moves)
 
 
 @hidden
 def _problem_moves(
-    shape: Shape, work: Workspace, first: int, price: Floats, barred: Codes, moves: Moves
+    shape: Shape, work: Workspace, first: int, price: Floats, barred: Codes, asked: Bools, moves: Moves
 ) -> None:
-    """The moves of the names from position `first` on, whose curves are in the workspace."""
-    names, curves = work.names, work.curves
+    """The moves of names from position `first` on, whose curves are in the workspace."""
+    names, curves, accounts = work.names, work.curves, work.accounts
     for i in range(shape.n):
-        at = first + i
-        held, q = names.held[i], price[at]
+        at, part = first + i, accounts.share[names.account[i]]
+        if not asked[at]:
+            continue
+        held, q = names.held[i], part * price[at]
         apart = max(names.step[i], DUST)
         side = barred[at]
-        moves.hold[at] = _least(names, curves, i, q, EITHER_WAY, held, held, False)[0]
+        moves.hold[at] = _least(names, curves, i, q, EITHER_WAY, held, held, False)[0] / part
         cost, weight = _least(names, curves, i, q, side, -math.inf, held - apart, True)
-        moves.sell[at], moves.sell_weight[at] = cost, weight
+        moves.sell[at], moves.sell_weight[at] = cost / part, weight
         cost, weight = _least(names, curves, i, q, side, held + apart, math.inf, True)
-        moves.buy[at], moves.buy_weight[at] = cost, weight
-        moves.quiet[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, math.inf, True)[0]
-        moves.quiet_unsold[at] = _least(names, curves, i, q, NO_PURCHASE, held, math.inf, False)[0]
-        moves.quiet_unbought[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, held, False)[0]
-        moves.keen[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, math.inf, True)[0]
-        moves.keen_unsold[at] = _least(names, curves, i, q, NO_LOSS_SALE, held, math.inf, False)[0]
-        moves.keen_unbought[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, held, False)[0]
+        moves.buy[at], moves.buy_weight[at] = cost / part, weight
+        moves.quiet[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, math.inf, True)[0] / part
+        moves.quiet_unsold[at] = _least(names, curves, i, q, NO_PURCHASE, held, math.inf, False)[0] / part
+        moves.quiet_unbought[at] = _least(names, curves, i, q, NO_PURCHASE, -math.inf, held, False)[0] / part
+        moves.keen[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, math.inf, True)[0] / part
+        moves.keen_unsold[at] = _least(names, curves, i, q, NO_LOSS_SALE, held, math.inf, False)[0] / part
+        moves.keen_unbought[at] = _least(names, curves, i, q, NO_LOSS_SALE, -math.inf, held, False)[0] / part
 
 
 @hidden

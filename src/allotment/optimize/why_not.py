@@ -77,9 +77,6 @@ class WhyNot(NamedTuple):
 
 
 _FORBIDS = tuple(rule for rule in Rule if rule <= Rule.CHARGES and rule != Rule.GROUP)
-# Rules taken away: none; the group; the group and all of `_FORBIDS`; each of these alone. In the first
-# version and the last ones a name hears what the rest of its group does.
-_VERSIONS = ((), (), _FORBIDS, *((rule,) for rule in _FORBIDS))
 
 
 def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot:
@@ -88,21 +85,22 @@ def why_not(decision: Decision, options: SolveOptions, most: int = 10) -> WhyNot
     sells = question != Question.INCREASE
     if not len(name):
         return WhyNot(name, question, question, size, size, size, name)
-    as_is, without_group, free, *singles = _worth(decision, options, name, sells)
+    in_force = _in_force(decision, name, sells)
+    worth = _worth(decision, options, name, sells, in_force)
     # Alone it would pay as things are: the others decided.
     rule = np.full(len(name), Rule.BALANCE)
-    brings = as_is.copy()
+    brings = worth.as_is.copy()
     against, row = np.full(len(name), np.nan), np.full(len(name), -1, np.int32)
-    left = as_is <= _WORTH_MIN
-    by_group = left & (without_group > _WORTH_MIN)
-    rule[by_group], brings[by_group] = Rule.GROUP, without_group[by_group]
-    ruled = left & ~by_group & (free > _WORTH_MIN)
+    left = worth.as_is <= _WORTH_MIN
+    by_group = left & (worth.without_group > _WORTH_MIN)
+    rule[by_group], brings[by_group] = Rule.GROUP, worth.without_group[by_group]
+    ruled = left & ~by_group & (worth.free > _WORTH_MIN)
     # The binding rule; where none alone is, the first in force, and what the trade brings without any.
-    most = np.max(singles, axis=0)
+    most = worth.without.max(axis=0)
     alone = most > _WORTH_MIN
-    binding = np.array(_FORBIDS)[np.argmax(singles, axis=0)]
-    binding = np.where(alone, binding, _first_in_force(decision, name, sells))
-    rule[ruled], brings[ruled] = binding[ruled], np.where(alone, most, free)[ruled]
+    binding = np.where(alone, np.argmax(worth.without, axis=0), np.argmax(in_force, axis=0))
+    rule[ruled] = np.array(_FORBIDS)[binding[ruled]]
+    brings[ruled] = np.where(alone, most, worth.free)[ruled]
     taxes = _lot_taxes(decision)
     for x in np.flatnonzero(left & ~by_group & ~ruled):
         told = _not_worth(decision, taxes, int(name[x]), Question(question[x]))
@@ -146,25 +144,41 @@ def _lot_taxes(d: Decision) -> Floats:
     return np.asarray(p.lot_tax + rate * p.lot_gain)
 
 
-def _worth(d: Decision, options: SolveOptions, name: Index, sells: np.ndarray) -> list[Floats]:
-    """What the trade asked for of each name brings at the answer's prices, in each of `_VERSIONS`."""
+class _Worth(NamedTuple):
+    """What the trade asked for of each name (m,) brings at the answer's prices, −inf where it has none."""
+
+    as_is: Floats
+    without_group: Floats  # with no heed to what the rest of its group does
+    free: Floats  # without the group and all of `_FORBIDS`
+    without: Floats  # (rules, m) without each of these alone; −inf where it is not in force
+
+
+def _worth(d: Decision, options: SolveOptions, name: Index, sells: Bools, in_force: Bools) -> _Worth:
+    every = np.ones(len(name), np.bool_)
+    # Names that are weighed, the rules that they are weighed without, and whether they hear their group.
+    versions = [(every, (), True), (every, (), False), (every, _FORBIDS, False)]
+    versions += [(in_force[x], (rule,), True) for x, rule in enumerate(_FORBIDS) if in_force[x].any()]
     order = np.argsort(d.account[name], kind="stable")
-    n, n_versions = len(name), len(_VERSIONS)
-    problem, prices = excerpt(d, [(d.prices, name[order])] * n_versions)
-    closed = closed_sides(d)[name[order]]
-    barred = np.full((n_versions, n), EITHER_WAY, np.int8)
-    accounts = problem.n_accounts // n_versions
-    for at, rules in enumerate(_VERSIONS):
-        if at == 0 or len(rules) == 1:
-            barred[at] = closed
+    asked = [order[names[order]] for names, _, _ in versions]
+    problem, prices = excerpt(d, [(d.prices, name[places]) for places in asked])
+    closed = closed_sides(d)[name]
+    barred, first = [], 0
+    for (_, rules, hears), places in zip(versions, asked, strict=True):
+        barred.append(closed[places] if hears else np.full(len(places), EITHER_WAY, np.int8))
+        last = first + len(np.unique(d.account[name[places]]))
         for rule in rules:
-            _lift(problem, rule, slice(at * accounts, (at + 1) * accounts))
-    moves = best_moves(d.market, problem, prices, options, barred.ravel())
-    side = np.where(np.tile(sells[order], n_versions), moves.sell, moves.buy)
+            _lift(problem, rule, slice(first, last))
+        first = last
+    moves = best_moves(d.market, problem, prices, options, barred=np.concatenate(barred))
+    place = np.concatenate(asked)
+    side = np.where(sells[place], moves.sell, moves.buy)
     usable = np.isfinite(side) & np.isfinite(moves.hold)
-    worth = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
-    back = np.argsort(order, kind="stable")
-    return [one[back] for one in worth.reshape(n_versions, n)]
+    brings = np.where(usable, np.where(usable, moves.hold, 0.0) - np.where(usable, side, 0.0), -np.inf)
+    found = np.full((len(versions), len(name)), -np.inf)
+    found[np.repeat(np.arange(len(versions)), [len(places) for places in asked]), place] = brings
+    without = np.full((len(_FORBIDS), len(name)), -np.inf)
+    without[in_force.any(axis=1)] = found[3:]
+    return _Worth(found[0], found[1], found[2], without)
 
 
 def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
@@ -199,28 +213,26 @@ def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
             problem.lot_charge[accounts] = 0.0
 
 
-def _first_in_force(d: Decision, name: Index, sells: np.ndarray) -> Codes:
-    """The first of `_FORBIDS` that is in force for each name's side."""
+def _in_force(d: Decision, name: Index, sells: Bools) -> Bools:
+    """Which of `_FORBIDS` are in force for each name's side (rules, m); the last is always counted so."""
     p, a = d.problem, d.account[name]
     locked = d.by_name(~p.lot_sellable)[name] > 0
     lost = d.by_name(p.lot_is_loss)[name] > 0
-    limited = np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0)
-    in_force = [
-        (Rule.NO_SALE, sells & ~p.may_sell[name]),
-        (Rule.LOCKED_LOTS, sells & locked),
-        (Rule.NO_PURCHASE, ~sells & ~p.may_buy[name]),
-        (Rule.YOUNG_SHARES, sells & lost & (p.young[name] > 0.0)),
-        (Rule.OPEN_CLAIM, ~sells & is_claimed(p)[name]),
-        (Rule.WEIGHT_LIMIT, limited),
-        (Rule.LOT_ORDER, sells & p.in_order[a]),
-        (Rule.TRADE_MIN, p.trade_min[a] > 0.0),
-        (Rule.HOLDING_MIN, p.holding_min[a] > 0.0),
-        (Rule.SHARE_STEP, p.step[name] > 0.0),
-    ]
-    rule = np.full(len(name), Rule.CHARGES, np.int8)
-    for one, holds in reversed(in_force):
-        rule = np.where(holds, one, rule).astype(np.int8)
-    return rule
+    return np.array(
+        [
+            sells & ~p.may_sell[name],
+            sells & locked,
+            ~sells & ~p.may_buy[name],
+            sells & lost & (p.young[name] > 0.0),
+            ~sells & is_claimed(p)[name],
+            np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0),
+            sells & p.in_order[a],
+            p.trade_min[a] > 0.0,
+            p.holding_min[a] > 0.0,
+            p.step[name] > 0.0,
+            np.ones(len(name), np.bool_),
+        ]
+    )
 
 
 def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[int, float, float, int]:
