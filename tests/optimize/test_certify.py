@@ -103,7 +103,7 @@ def test_each_broken_rule_is_told_and_the_neighbours_do_not_mind(solved) -> None
     assert "sells more than a lot holds" in broken("sold", lot, -0.01)
     assert "buys less than nothing" in broken("bought", name, -0.01)
     assert "sells a loss and buys its group" in broken("bought", name, 0.01)
-    least = problems._replace(trade_min=problems.trade_min * 1.5)
+    least = problems._replace(trade_min=problems.trade_min * [1.5, 1.0, 1.0])
     small = int(np.flatnonzero(own.bought > 0.0)[0])
     assert "trades less than the smallest trade" in broken("bought", small, problems.trade_min[0], least)
     for nonsense in (np.nan, np.inf, -np.inf, 1e300):

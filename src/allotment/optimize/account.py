@@ -19,7 +19,7 @@ from allotment.units import Floats, Ints
 
 _BOUND_MARGIN = 1e-11  # for the float error of the bound: sums of some thousand terms below 1
 _BPS = 1e-4
-_GLANCE = Effort(3, 1e-6, math.inf)  # enough of a regime's bound to see where to search first
+_GLANCE_STEPS, _GLANCE_TOLERANCE = 3, 1e-6  # enough of a regime's bound to see where to search first
 # The values of `Status` and `Fault`: kernels do not read enumerations.
 _SOLVED, _RELAXED, _EMPTY, _INVALID, _FAILED = 0, 1, 2, 3, 4
 _REGIME_FAULT = 8
@@ -155,13 +155,17 @@ def _glance(
     start: Floats,
     cases: int,
 ) -> None:
-    """The bound of every regime, roughly, from the multipliers of its neighbour; `cases`: the first's."""
+    """The bound of every regime, roughly, from the multipliers of its neighbour; `cases`: the first's. One
+    that is seen not to be the lowest is left there."""
+    lowest = math.inf
     for case in range(shape.n_regimes):
         shape = _enter(shape, problem, work, start, case)
         if case > 0:
             _go_on(shape, work, solution, cases + case - 1)
-        _, bound = climb_case(shape, work, table, options, _GLANCE)
+        effort = Effort(_GLANCE_STEPS, _GLANCE_TOLERANCE, lowest)
+        _, bound = climb_case(shape, work, table, options, effort)
         _certify(shape, work, solution, cases + case, bound)
+        lowest = min(lowest, bound)
 
 
 @inner

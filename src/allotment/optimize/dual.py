@@ -39,6 +39,8 @@ from allotment.units import Floats
 
 _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
+_RISE_MIN = 1e-9  # a kink: what the next steps would bring is not worth them …
+_KINKED = 1e-2  # … where one brings less than so much of its promise
 _CHOSEN_STEPS = 25
 _CHOSEN_TOLERANCE = 1e-16
 
@@ -236,14 +238,14 @@ def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: 
     prices(shape, work.accounts, names, work.entries, table, theta, state.q)
     for i in range(shape.n):
         state.q[i] -= names.utility[i]
-    height = minima(shape, work, theta, state.q, every)
+    height, stalled = minima(shape, work, theta, state.q, every), False
     for done in range(effort.steps + 1):
         take_values(shape, work, table)
         _slopes(shape, m)
         if shape.has_kinds:
             slope_all(shape, work)
         count_free(shape, work, table)
-        if done == effort.steps or height >= effort.enough or not _direction(shape, m):
+        if stalled or done == effort.steps or height >= effort.enough or not _direction(shape, m):
             break
         promised = 0.0
         for r in range(shape.size):
@@ -256,7 +258,8 @@ def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: 
             # Nothing found: restore the minimisers at theta.
             minima(shape, work, theta, state.q, every)
             break
-        height = climbed
+        rise, height = climbed - height, climbed
+        stalled = rise < _RISE_MIN and rise < _KINKED * promised
     return height
 
 
@@ -283,5 +286,5 @@ def _climb(shape: Shape, work: Workspace, every: bool, height: float, promised: 
             return trial
         # Concave along the line: the parabola through value, slope and value has its top here.
         fall = height + share * promised - trial
-        share *= min(0.5, max(0.1, 0.5 * share * promised / fall))
+        share *= min(0.5, max(0.2, 0.5 * share * promised / fall))
     return height

@@ -14,7 +14,7 @@ from allotment.compiled import hidden, inner, part
 from allotment.optimize.load import GAIN, GAIN_LONG, GAIN_SHORT, STEP_DUST, TAX, TINY_STEP, TURNOVER
 from allotment.optimize.pieces import DUST, SELL
 from allotment.optimize.relief import leaving
-from allotment.optimize.rounding import row_excess
+from allotment.optimize.shifts import row_excess
 from allotment.optimize.workspace import Lots, Shape, Workspace
 
 _EXCHANGES = 40

@@ -19,7 +19,7 @@ from allotment.optimize.load import (
 from allotment.optimize.measures import sum_rows
 from allotment.optimize.pieces import DUST, limit_excess
 from allotment.optimize.problem import Market, Problems, SolveOptions
-from allotment.optimize.rounding import row_excess
+from allotment.optimize.shifts import row_excess
 from allotment.optimize.solution import Solutions
 from allotment.optimize.workspace import Multipliers, Shape, Workspace
 from allotment.units import Floats

@@ -245,6 +245,13 @@ class Brackets(NamedTuple):
     high_value: Floats
 
 
+class Sweeps(NamedTuple):
+    """What passes over a rounded answer remember; see `sweeps`."""
+
+    until: Floats  # per name: the way of its account's exposures up to which no move of it pays
+    way: Floats  # per account: the sum of the norms by which moves changed its exposures
+
+
 class Workspace(NamedTuple):
     """All of it."""
 
@@ -264,6 +271,7 @@ class Workspace(NamedTuple):
     candidates: Candidates
     count_prices: Brackets  # per multiplier
     risk_prices: Brackets  # per account: the last κ tried stands in the value of `low`
+    sweeps: Sweeps
     group_last: Index  # by group number: last name seen, −1 outside a problem
     asset_seen: Bools  # by position in the market, for finding duplicates
     sold: Floats  # per lot at work: weight sold
@@ -320,6 +328,7 @@ def make_workspace(sizes: Sizes) -> Workspace:
         ),
         count_prices=_make(Brackets, size),
         risk_prices=_make(Brackets, accounts),
+        sweeps=_make(Sweeps, name, way=accounts),
         group_last=np.full(sizes.n_groups, -1, np.int32),
         asset_seen=np.zeros(sizes.n_assets, np.bool_),
         sold=np.zeros(sizes.n_lots),
