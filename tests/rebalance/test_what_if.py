@@ -12,6 +12,7 @@ import pytest
 from allotment.book.mandate import Restriction, RestrictionKind, Tilt
 from allotment.errors import DataError, UsageError
 from allotment.optimize.modes import Mode, Purpose
+from allotment.optimize.solve import solve_batch
 from allotment.rebalance.case import AccountCase, CostPolicy
 from allotment.rebalance.decide import Versions
 from allotment.rebalance.proposal import ProposalState
@@ -209,3 +210,39 @@ def test_a_proposal_of_nothing_compares_as_zeros(market, case) -> None:
     found = asked(case(lots, 0.0), Change(), market)
     assert found.before.proposal.state == ProposalState.NOTHING_TO_DO
     assert {line.before for line in compare(found) if line.name in ("tax", "trades", "turnover")} == {0.0}
+
+
+def test_the_year_is_netted_at_once_where_the_sales_of_before_say_so(market, case, monkeypatch) -> None:
+    """Names that are given up at a loss in any case: worth nothing they are taxed lot by lot; worth
+    something, far too dear."""
+    lots = lots_of(*[(s, 300, 45_000, "2025-02-03") for s in range(3, 25)])
+    gives_up = tuple(Restriction(s, RestrictionKind.EXCLUDE) for s in range(3, 9))
+    held = case(lots, 20_000, mandate={"loss_value": 0.0, "restrictions": gives_up})
+    before = decide_alone(held, market, COSTS, VERSIONS, YearSoFar({}))
+    assert not before.sales.netted
+    change, solved = Change(loss_value=1.0), []
+
+    def counted(*args, **named):
+        solved.append(args)
+        return solve_batch(*args, **named)
+
+    monkeypatch.setattr("allotment.rebalance.what_if.solve_batch", counted)
+    cold = decide_alone(changed(held, change, market), market, COSTS, VERSIONS, YearSoFar({}))
+    assert len(solved) == 2
+    solved.clear()
+    warm = what_if(before, held, change, market, COSTS, VERSIONS, YearSoFar({})).after
+    assert len(solved) == 1
+    assert warm.sales.netted
+    assert cold.sales.netted
+    assert warm.proposal.inputs_hash == cold.proposal.inputs_hash
+    room = (cold.proposal.gap_bps + warm.proposal.gap_bps) / 1e4
+    assert warm.proposal.objective == pytest.approx(cold.proposal.objective, abs=room + 1e-12)
+    assert warm.proposal.lower_bound <= cold.proposal.objective + 1e-12
+
+
+def test_without_the_same_lots_a_netted_year_stays_netted(market, case) -> None:
+    lots = lots_of(*[(s, 300, 45_000, "2025-02-03") for s in range(3, 25)])
+    held = case(lots, 20_000, mandate={"loss_value": 1.0})
+    found = asked(held, Change(without=(market.securities[2].code,)), market)
+    assert found.before.sales.netted
+    assert found.after.sales.netted

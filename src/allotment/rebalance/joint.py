@@ -25,6 +25,13 @@ from allotment.units import Floats
 _BPS = 1e4
 
 
+class Before(NamedTuple):
+    """How accounts were decided when little was otherwise."""
+
+    sold_share: Floats  # (n_lots,) of each lot
+    netted: bool  # taxed by their year
+
+
 class Joint(NamedTuple):
     """Accounts of one household by account number, and the regimes of its year where these tax it."""
 
@@ -53,11 +60,18 @@ class Joint(NamedTuple):
         error = abs(regimes.tax(*gains) - by_lot)
         return reachable(regimes, problem, gains) if error * _BPS > bps_max else None
 
-    def netted(self, year: YearSoFar, expected: tuple[float, float]) -> Joint:
-        """The accounts taxed by their year, where they have one. expected: as for `reachable`."""
+    def like(self, before: Before, year: YearSoFar, bps_max: float) -> Joint:
+        """The accounts taxed by their year at once, where they have one and were so before, or where the
+        sales made before would now be taxed wrongly: as in `by_its_year`."""
         problem = self.problem()
+        same = len(before.sold_share) == len(problem.lot_weight)
+        sold = problem.lot_weight * (before.sold_share if same else 0.0)
+        if not before.netted:
+            return Joint(self.accounts, self.by_its_year(problem, sold, year, bps_max))
         regimes = self._regimes(problem, year)
-        return self if regimes is None else Joint(self.accounts, reachable(regimes, problem, expected))
+        if regimes is None:
+            return self
+        return Joint(self.accounts, reachable(regimes, problem, realised(problem, sold)))
 
     def _regimes(self, problem: Problems, year: YearSoFar) -> YearRegimes | None:
         """The regimes of the accounts' year.

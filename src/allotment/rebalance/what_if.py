@@ -25,10 +25,9 @@ from allotment.optimize.solve import solve_batch, solve_one
 from allotment.rebalance.case import AccountCase, CostPolicy, prepare
 from allotment.rebalance.decide import Versions
 from allotment.rebalance.household import Outcome, Undecided, market_arrays, outcomes
-from allotment.rebalance.joint import Joint
+from allotment.rebalance.joint import Before, Joint
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
-from allotment.rebalance.year_regimes import realised
 from allotment.rebalance.year_so_far import YearSoFar
 from allotment.units import CENTS_PER_USD, Floats
 
@@ -59,9 +58,7 @@ class Decided:
     outcome: Outcome
     remarks: tuple[str, ...]
     multipliers: Floats  # (k+1,) factor prices, then the cash price
-    # Net short- and long-term gain, fractions of value, where it is taxed by its taxpayer's year; None
-    # where it is taxed lot by lot.
-    netted: tuple[float, float] | None
+    sales: Before  # what it sells, and how that is taxed
 
     @property
     def figures(self) -> Proposal:
@@ -121,12 +118,14 @@ def changed(case: AccountCase, change: Change, market: MarketSnapshot) -> Accoun
             f"the account has ${case.cash_cents / CENTS_PER_USD:,.2f} of cash; to pay out more, ask for the "
             "mode raise_cash."
         )
-    given_away = [_security(code, market) for code in change.without]
+    lots = case.lots
+    if change.without:
+        lots = lots.take(~np.isin(lots.security_id, [_security(code, market) for code in change.without]))
     return replace(
         case,
         mandate=mandate,
         cash_cents=cash_cents,
-        lots=case.lots.take(~np.isin(case.lots.security_id, given_away)),
+        lots=lots,
         te_max=case.te_max if change.te_max is None else change.te_max,
         purpose=change.purpose or case.purpose,
     )
@@ -143,27 +142,29 @@ def decide_alone(
     """The account's proposal, its household holding still.
 
     year: what the taxpayers have realised; it is left as it is. near: how it was decided when little
-    was otherwise: its multipliers are where the search starts, and it is taxed in the same way. Raises
-    DataError when the account cannot be decided.
+    was otherwise: its multipliers are where the search starts; taxed by its year it is so again, and also
+    where its sales would now be taxed wrongly lot by lot. Raises DataError when the account cannot be
+    decided.
     """
     start = near.multipliers if near is not None and np.isfinite(near.multipliers).all() else None
-    expected = None if near is None else near.netted
-    ends: list[tuple[Floats, tuple[float, float] | None]] = []
+    ends: list[tuple[Floats, Before]] = []
 
     def solve(arrays: Market, problems: Problems) -> Solutions:
         answer = solve_batch(arrays, problems, start=start)
         multipliers = np.append(answer.factor_price[0], answer.cash_price[0])
-        by_year = len(problems.regime_constant) > 0
-        ends.append((multipliers, realised(problems, answer.sold) if by_year else None))
+        weight = problems.lot_weight
+        share = np.divide(answer.sold, weight, out=np.zeros(len(weight)), where=weight > 0.0)
+        ends.append((multipliers, Before(share, len(problems.regime_constant) > 0)))
         return answer
 
     exceptions: list[Undecided] = []
-    made = list(outcomes([case], market, costs, versions, year.copy(), solve, exceptions, expected))
+    before = None if near is None else near.sales
+    made = list(outcomes([case], market, costs, versions, year.copy(), solve, exceptions, before))
     remarks = tuple(one.message for one in exceptions)
     if not made:
         raise DataError(" ".join(remarks))
-    multipliers, netted = ends[-1]
-    return Decided(outcome=made[0], remarks=remarks, multipliers=multipliers, netted=netted)
+    multipliers, sales = ends[-1]
+    return Decided(outcome=made[0], remarks=remarks, multipliers=multipliers, sales=sales)
 
 
 def what_if(
@@ -178,7 +179,7 @@ def what_if(
     """The account decided again after a change. before: how it is decided as it stands.
 
     Where it is netted by its taxpayer's year as it stands, it is so after the change: both are told by
-    the same tax.
+    the same tax. It is netted at once where the change makes the sales of before wrong lot by lot.
     """
     after = decide_alone(changed(case, change, market), market, costs, versions, year, before)
     return WhatIf(before=before, after=after)
