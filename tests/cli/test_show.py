@@ -16,7 +16,8 @@ from allotment.jobs.summary import RunSummary
 from allotment.optimize.alternatives import Other
 from allotment.optimize.reasons import Reason
 from allotment.optimize.why_not import Question, Rule
-from allotment.rebalance.explain import Explanation, NameLeft, NameTrade, Weighed
+from allotment.rebalance.explain import Explanation, NameLeft
+from allotment.rebalance.trade_lines import NameTrade, Weighed
 from allotment.rebalance.what_if import Line
 
 

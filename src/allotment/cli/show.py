@@ -13,8 +13,9 @@ from rich.text import Text
 from allotment.book.household import Account
 from allotment.cli.output import console
 from allotment.jobs.summary import RunSummary
-from allotment.rebalance.explain import Explanation, NameTrade, gap_bps
+from allotment.rebalance.explain import Explanation, gap_bps
 from allotment.rebalance.proposal import Proposal
+from allotment.rebalance.trade_lines import NameTrade
 
 if TYPE_CHECKING:
     from allotment.rebalance.what_if import Line
