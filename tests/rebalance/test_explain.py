@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import date
 
 import numpy as np
+import pytest
 
 from allotment.optimize.alternatives import Other
 from allotment.optimize.reasons import Reason
@@ -97,6 +98,20 @@ def test_lots_of_a_name_are_one_line() -> None:
     assert (sale.gain_short_usd, sale.gain_long_usd, sale.tax_usd) == (-100.0, 10.0, -28.0)
     assert sale.reason == Reason.HARVEST_LOSS  # the larger lot speaks for the name
     assert (purchase.side, purchase.n_lots, purchase.value_usd) == ("buy", 0, 100.0)
+
+
+def test_a_line_looked_at_alone_is_that_of_all_of_them() -> None:
+    """Lines are put together when somebody looks: by number, from behind, in part or one after another."""
+    lines = explain(proposal(trades())).trades
+    sale, purchase = lines
+    assert (lines[0], lines[1], lines[-1]) == (sale, purchase, purchase)
+    assert (lines[:1], lines[1:], lines[:10], lines[5:]) == ((sale,), (purchase,), (sale, purchase), ())
+    assert lines == (sale, purchase) == tuple(explain(proposal(trades())).trades)
+    assert lines != (purchase, sale)
+    assert list(reversed(lines)) == [purchase, sale]
+    with pytest.raises(IndexError):
+        _ = lines[2]
+    assert len(explain(proposal(no_trades())).trades) == 0
 
 
 def test_the_sentences_carry_the_figures() -> None:
