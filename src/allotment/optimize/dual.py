@@ -259,7 +259,7 @@ def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: 
             minima(shape, work, theta, state.q, every)
             break
         rise, height = climbed - height, climbed
-        stalled = rise < _RISE_MIN and rise < _KINKED * promised
+        stalled = every and rise < _RISE_MIN and rise < _KINKED * promised
     return height
 
 
@@ -286,5 +286,5 @@ def _climb(shape: Shape, work: Workspace, every: bool, height: float, promised: 
             return trial
         # Concave along the line: the parabola through value, slope and value has its top here.
         fall = height + share * promised - trial
-        share *= min(0.5, max(0.2, 0.5 * share * promised / fall))
+        share *= min(0.5, max(0.1, 0.5 * share * promised / fall))
     return height
