@@ -192,7 +192,7 @@ def excess(value: Any, lower: Any, upper: Any) -> Any:
 
 def _before(amount: Any, name: Any) -> Any:
     """Sum of the amounts of the same name that stand before each; equal names stand together."""
-    total = 0.0 * amount
-    for x in np.flatnonzero(name[1:] == name[:-1]):
+    total, x = 0.0 * amount, np.flatnonzero(name[1:] == name[:-1])
+    for _ in range(np.bincount(name).max(initial=0)):  # each time one further, as if summed one by one
         total[x + 1] = total[x] + amount[x]
     return total
