@@ -39,8 +39,6 @@ from allotment.units import Floats
 
 _ASCENT = 1e-4  # share of the promised increase that a step must bring
 _HALVINGS = 12
-_RISE_MIN = 1e-9  # a kink: what the next steps would bring is not worth them …
-_KINKED = 1e-2  # … where one brings less than so much of its promise
 _CHOSEN_STEPS = 25
 _CHOSEN_TOLERANCE = 1e-16
 
@@ -238,14 +236,14 @@ def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: 
     prices(shape, work.accounts, names, work.entries, table, theta, state.q)
     for i in range(shape.n):
         state.q[i] -= names.utility[i]
-    height, stalled = minima(shape, work, theta, state.q, every), False
+    height = minima(shape, work, theta, state.q, every)
     for done in range(effort.steps + 1):
         take_values(shape, work, table)
         _slopes(shape, m)
         if shape.has_kinds:
             slope_all(shape, work)
         count_free(shape, work, table)
-        if stalled or done == effort.steps or height >= effort.enough or not _direction(shape, m):
+        if done == effort.steps or height >= effort.enough or not _direction(shape, m):
             break
         promised = 0.0
         for r in range(shape.size):
@@ -258,8 +256,7 @@ def maximise(shape: Shape, work: Workspace, table: Floats, every: bool, effort: 
             # Nothing found: restore the minimisers at theta.
             minima(shape, work, theta, state.q, every)
             break
-        rise, height = climbed - height, climbed
-        stalled = every and rise < _RISE_MIN and rise < _KINKED * promised
+        height = climbed
     return height
 
 
