@@ -214,25 +214,24 @@ def _lift(problem: Problems, rule: Rule, accounts: slice) -> None:
 
 
 def _in_force(d: Decision, name: Index, sells: Bools) -> Bools:
-    """Which of `_FORBIDS` are in force for each name's side (rules, m); the last is always counted so."""
+    """Which of `_FORBIDS` are in force for each name's side (rules, m); charges are always counted so."""
     p, a = d.problem, d.account[name]
     locked = d.by_name(~p.lot_sellable)[name] > 0
     lost = d.by_name(p.lot_is_loss)[name] > 0
-    return np.array(
-        [
-            sells & ~p.may_sell[name],
-            sells & locked,
-            ~sells & ~p.may_buy[name],
-            sells & lost & (p.young[name] > 0.0),
-            ~sells & is_claimed(p)[name],
-            np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0),
-            sells & p.in_order[a],
-            p.trade_min[a] > 0.0,
-            p.holding_min[a] > 0.0,
-            p.step[name] > 0.0,
-            np.ones(len(name), np.bool_),
-        ]
-    )
+    in_force = {
+        Rule.NO_SALE: sells & ~p.may_sell[name],
+        Rule.LOCKED_LOTS: sells & locked,
+        Rule.NO_PURCHASE: ~sells & ~p.may_buy[name],
+        Rule.YOUNG_SHARES: sells & lost & (p.young[name] > 0.0),
+        Rule.OPEN_CLAIM: ~sells & is_claimed(p)[name],
+        Rule.WEIGHT_LIMIT: np.where(sells, p.weight_min[name] > 0.0, p.weight_max[name] < 1.0),
+        Rule.LOT_ORDER: sells & p.in_order[a],
+        Rule.TRADE_MIN: p.trade_min[a] > 0.0,
+        Rule.HOLDING_MIN: p.holding_min[a] > 0.0,
+        Rule.SHARE_STEP: p.step[name] > 0.0,
+        Rule.CHARGES: np.ones(len(name), np.bool_),
+    }
+    return np.array([in_force[rule] for rule in _FORBIDS])
 
 
 def _not_worth(d: Decision, taxes: Floats, i: int, question: Question) -> tuple[int, float, float, int]:
