@@ -19,7 +19,7 @@ from allotment.optimize.reasons import Reasons, reasons_of
 from allotment.optimize.solution import Fault, Solutions, Status
 from allotment.rebalance.case import AccountCase, CostPolicy, Prepared, prepare
 from allotment.rebalance.decide import Versions, propose, with_reasons
-from allotment.rebalance.joint import Before, Joint
+from allotment.rebalance.joint import Joint, Sales
 from allotment.rebalance.outcomes import each_alone
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
@@ -144,18 +144,18 @@ def outcomes(
     year: YearSoFar,
     solve: Solve,
     exceptions: list[Undecided],
-    before: Before | None = None,
+    before: Sales | None = None,
 ) -> Iterator[Outcome]:
     """What `decide` decides, one account after another; what there is to tell of each is worked out when it
     is asked for, which is before the next where `year` is to hold all of them.
 
     exceptions: accounts without an outcome, or with something to look at in it, are added to it.
-    before: how the one household was decided when little was otherwise; see `Joint.like`.
+    before: what the one household sold when little was otherwise; see `Joint.taxed_after`.
     """
     arrays = market_arrays(market)
     waiting = _prepared(cases, market, costs, exceptions)
     if before is not None:
-        waiting = [joint.like(before, year, costs.year_bps_min) for joint in waiting]
+        waiting = [joint.taxed_after(before, year, costs.year_bps_min) for joint in waiting]
     while waiting:
         parts = [joint.problem() for joint in waiting]
         problems = parts[0] if len(parts) == 1 else join(parts)

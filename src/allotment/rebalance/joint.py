@@ -25,8 +25,8 @@ from allotment.units import Floats
 _BPS = 1e4
 
 
-class Before(NamedTuple):
-    """How accounts were decided when little was otherwise."""
+class Sales(NamedTuple):
+    """What accounts sold when they were decided, and how that was taxed."""
 
     sold_share: Floats  # (n_lots,) of each lot
     netted: bool  # taxed by their year
@@ -60,7 +60,7 @@ class Joint(NamedTuple):
         error = abs(regimes.tax(*gains) - by_lot)
         return reachable(regimes, problem, gains) if error * _BPS > bps_max else None
 
-    def like(self, before: Before, year: YearSoFar, bps_max: float) -> Joint:
+    def taxed_after(self, before: Sales, year: YearSoFar, bps_max: float) -> Joint:
         """The accounts taxed by their year at once, where they have one and were so before, or where the
         sales made before would now be taxed wrongly: as in `by_its_year`."""
         problem = self.problem()

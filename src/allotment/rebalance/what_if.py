@@ -25,7 +25,7 @@ from allotment.optimize.solve import solve_batch, solve_one
 from allotment.rebalance.case import AccountCase, CostPolicy, prepare
 from allotment.rebalance.decide import Versions
 from allotment.rebalance.household import Outcome, Undecided, market_arrays, outcomes
-from allotment.rebalance.joint import Before, Joint
+from allotment.rebalance.joint import Joint, Sales
 from allotment.rebalance.proposal import Proposal
 from allotment.rebalance.snapshot import MarketSnapshot
 from allotment.rebalance.year_so_far import YearSoFar
@@ -58,7 +58,7 @@ class Decided:
     outcome: Outcome
     remarks: tuple[str, ...]
     multipliers: Floats  # (k+1,) factor prices, then the cash price
-    sales: Before  # what it sells, and how that is taxed
+    sales: Sales
 
     @property
     def figures(self) -> Proposal:
@@ -147,14 +147,14 @@ def decide_alone(
     decided.
     """
     start = near.multipliers if near is not None and np.isfinite(near.multipliers).all() else None
-    ends: list[tuple[Floats, Before]] = []
+    ends: list[tuple[Floats, Sales]] = []
 
     def solve(arrays: Market, problems: Problems) -> Solutions:
         answer = solve_batch(arrays, problems, start=start)
         multipliers = np.append(answer.factor_price[0], answer.cash_price[0])
         weight = problems.lot_weight
         share = np.divide(answer.sold, weight, out=np.zeros(len(weight)), where=weight > 0.0)
-        ends.append((multipliers, Before(share, len(problems.regime_constant) > 0)))
+        ends.append((multipliers, Sales(share, len(problems.regime_constant) > 0)))
         return answer
 
     exceptions: list[Undecided] = []
