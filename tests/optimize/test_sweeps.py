@@ -92,7 +92,6 @@ for seed in range(6):
     problem = synthetic_problems(world, profile, 1, rng)
     assert solved(problem, 0).tolist() == solved(problem, 1).tolist()
 assert 2 * calls[0] < 3 * calls[1], calls
-print(*calls)
 """
 
 

@@ -19,6 +19,7 @@ from allotment.feeds.problem_columns import BPS, OPTIONS
 from allotment.feeds.problem_conflict import told_conflict
 from allotment.feeds.problem_reasons import reasons
 from allotment.optimize.claims import wash_cost
+from allotment.optimize.offsets import owners
 from allotment.optimize.problem import RowKind
 from allotment.optimize.solution import Status
 from allotment.units import Bools, Floats
@@ -213,7 +214,7 @@ def _wash(found: Answer) -> float:
     """Cost of the first weights bought and of the first loss lots sold that are washed."""
     problem = found.columns.problem
     bought, sold = _traded(found)
-    name = np.repeat(np.arange(len(bought)), np.diff(problem.lots_from))
+    name = owners(problem.lots_from)
     losses = np.bincount(name, sold * problem.lot_is_loss, minlength=len(bought))
     washed = np.minimum(losses, problem.young)
     return float(wash_cost(problem, bought).sum() + (washed * problem.young_cost)[washed > 0].sum())

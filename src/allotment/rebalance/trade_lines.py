@@ -181,11 +181,10 @@ class _Names:
         security, side = trades.security_id[order], trades.side[order]
         differs = (security[1:] != security[:-1]) | (side[1:] != side[:-1])
         starts = np.flatnonzero(np.concatenate([np.ones(min(len(order), 1), np.bool_), differs]))
-        self.trades, self._order, self._starts = trades, order, starts
-        self._rank = np.arange(len(starts))
-        self._rank = np.argsort(-self.total("value_cents", 1), kind="stable")
-        self.first: Ints = order[starts][self._rank]
-        self.n_rows: Ints = np.diff(np.append(starts, len(order)))[self._rank]
+        rank = np.argsort(-_sums(trades.value_cents[order], starts), kind="stable")
+        self.trades, self._order, self._starts, self._rank = trades, order, starts, rank
+        self.first: Ints = order[starts][rank]
+        self.n_rows: Ints = np.diff(np.append(starts, len(order)))[rank]
         self.security: Ints = trades.security_id[self.first]
         self.is_sale: Bools = trades.side[self.first] < 0
 
@@ -202,6 +201,9 @@ class _Names:
         return self._sum(self.trades.gain_cents * (self.trades.is_long_term != 0)) / CENTS_PER_USD
 
     def _sum(self, column: Ints) -> Ints:
-        if not len(self._starts):
-            return np.zeros(0, np.int64)
-        return np.add.reduceat(column[self._order], self._starts)[self._rank]
+        return _sums(column[self._order], self._starts)[self._rank]
+
+
+def _sums(column: Ints, starts: Ints) -> Ints:
+    """Of the rows from each start to the next."""
+    return np.add.reduceat(column, starts) if len(starts) else np.zeros(0, np.int64)
